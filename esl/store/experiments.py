@@ -1,0 +1,95 @@
+"""Rows of an experiment: one JSON file for each finished (method, strategy, setting, seed).
+
+Long experiments add up over days and machines: a row that exists is never computed again, and every number
+in a report comes from rows that carry their command, commit, seed and hardware.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from esl.errors import DataError
+from esl.files import read_json, write_json
+
+STRATEGIES = ("none", "ssl", "esl", "median", "cbst", "ssl+it", "esl+it")
+"""Ways to choose pseudo-labels, in the order of the paper's tables; `+it` retrains on translated source images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentRow:
+    """One finished training and what it scored."""
+
+    benchmark: str
+    """Source and target, e.g. `gta5_cityscapes`, `demo`, `camvid_day_dusk`."""
+    method: str
+    """`source_only`, `minent`, `adaptsegnet`, `advent`, `bdl_step1`, ..."""
+    strategy: str
+    """One of `STRATEGIES`."""
+    seed: int
+    """Seed of the run; rows with the same seed are paired: only the labels differ."""
+    setting: Mapping[str, float | str] = field(default_factory=dict)
+    """What differs from the default of the strategy, e.g. `{"nu_star": 0.05}`."""
+    class_set: str
+    """Name of the class set behind `iou`."""
+    split: str
+    """Data set and split that the score is on."""
+    protocol: str
+    """How the score was made (order of interpolation, label size, checkpoint rule)."""
+    iou: tuple[float | None, ...]
+    """Per class in percent; None where the class is absent."""
+    miou: float
+    """Mean over the classes present, in percent."""
+    steps: int
+    """Updates of the run."""
+    pseudo_labels: Mapping[str, Any] = field(default_factory=dict)
+    """Coverage and error rate of what it was trained on (`coverage`, `error_rate`, per class), where known."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Command, commit, hardware, versions, wall seconds, run directory."""
+
+    def __post_init__(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise DataError(f"Strategy of a row must be one of {', '.join(STRATEGIES)}; got {self.strategy!r}.")
+        if not math.isfinite(self.miou):
+            raise DataError(f"A row's mIoU must be finite; got {self.miou} for {self.key}.")
+
+    @property
+    def key(self) -> str:
+        """File name without ending: unique per method, strategy, setting and seed."""
+        setting = "".join(f"-{name}={value}" for name, value in sorted(self.setting.items()))
+        return re.sub(r"[^\w.=+-]", "_", f"{self.method}-{self.strategy}{setting}-seed{self.seed}")
+
+
+def row_path(rows_dir: Path, row: ExperimentRow) -> Path:
+    """Where a row lives below `rows_dir`."""
+    return rows_dir / row.benchmark / f"{row.key}.json"
+
+
+def write_row(rows_dir: Path, row: ExperimentRow) -> Path:
+    """Save a finished row, whole or not at all, and say where."""
+    path = row_path(rows_dir, row)
+    write_json(path, asdict(row))
+    return path
+
+
+def read_rows(rows_dir: Path, benchmark: str | None = None) -> list[ExperimentRow]:
+    """All rows below `rows_dir` (of one benchmark, if named), in a fixed order.
+
+    Raises:
+        DataError: a row file is damaged or from another version; the message names it.
+    """
+    pattern = f"{benchmark}/*.json" if benchmark else "*/*.json"
+    return [_read_row(path) for path in sorted(rows_dir.glob(pattern))]
+
+
+def _read_row(path: Path) -> ExperimentRow:
+    value = read_json(path)
+    known = {f.name for f in fields(ExperimentRow)}
+    missing, unknown = known - value.keys(), value.keys() - known
+    if missing or unknown:
+        raise DataError(
+            f"A result row must have the fields of this version: {path} lacks {sorted(missing)}, has also {sorted(unknown)}."
+        )
+    return ExperimentRow(**{**value, "iou": tuple(value["iou"])})

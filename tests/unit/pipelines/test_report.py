@@ -1,0 +1,135 @@
+"""The paper's tables from rows: columns, means over seeds, bold, and the paper's own numbers."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from esl.errors import DataError
+from esl.files import write_json
+from esl.pipelines.report import error_table, miou_table, paper_table, sweep_table, write_report
+from esl.pipelines.tables import Cell, Table, mark_best
+from esl.store.experiments import ExperimentRow, read_rows, row_path, write_row
+
+BASE = ExperimentRow(
+    benchmark="synthia_mapillary", method="advent", strategy="none", seed=0, class_set="cityscapes7", split="mapillary/val",
+    protocol="logits, label size, last", iou=(10.0, 20.0, 30.0, None, 50.0, 60.0, 70.0), miou=40.0, steps=10,
+    provenance={"commit": "abc", "hardware": "2 cores"},
+)  # fmt: skip
+
+
+def rows() -> list[ExperimentRow]:
+    audit = {"error_rates": [10.0] * 6 + [None], "error_rate": 10.0, "coverage": 50.0}
+    better = {"error_rates": [5.0] * 6 + [None], "error_rate": 12.0, "coverage": 50.0}
+    out = []
+    for seed in (0, 1):
+        out.append(replace(BASE, seed=seed, miou=40.0 + seed))
+        out.append(replace(BASE, seed=seed, strategy="ssl", miou=41.0 + seed, pseudo_labels=audit))
+        out.append(replace(BASE, seed=seed, strategy="esl", miou=42.0 + seed, pseudo_labels=better))
+        out.append(replace(BASE, seed=seed, strategy="median", miou=39.0 + seed))
+        out.append(replace(BASE, seed=seed, strategy="esl", miou=45.0 + seed, setting={"nu_star": 0.05}))
+    return out
+
+
+def test_mious_are_means_over_seeds_and_the_best_of_a_method_is_bold() -> None:
+    table = miou_table(rows())
+    assert table.header == (
+        "Method",
+        "Self-training",
+        "flat",
+        "construction",
+        "object",
+        "nature",
+        "sky",
+        "human",
+        "vehicle",
+        "mIoU",
+    )
+    assert [r[1].text for r in table.rows] == ["-", "SSL", "ESL", "Median"]
+    assert [r[-1].text for r in table.rows] == ["40.5 ± 0.7", "41.5 ± 0.7", "42.5 ± 0.7", "39.5 ± 0.7"]
+    assert [r[-1].is_best for r in table.rows] == [False, False, True, False]
+    assert table.rows[0][5].text == ""
+    assert "**42.5 ± 0.7**" in table.to_markdown()
+    assert r"\textbf{42.5 $\pm$ 0.7}" in table.to_latex()
+    assert "logits, label size, last" in table.notes[0]
+    assert "Seeds 0, 1" in table.notes[0]
+
+
+def test_sixteen_classes_bring_the_thirteen_class_mean() -> None:
+    iou = tuple(float(i) for i in range(16))
+    row = replace(BASE, benchmark="synthia_cityscapes", class_set="cityscapes16", iou=iou, miou=7.5)
+    table = miou_table([row])
+    assert table.header[-1] == "mIoU*"
+    assert table.rows[0][-1].text == f"{sum(v for i, v in enumerate(iou) if i not in (3, 4, 5)) / 13:.1f}"
+
+
+def test_errors_of_the_pseudo_labels_with_relative_change() -> None:
+    table = error_table(rows(), "advent")
+    assert [r[2].text for r in table.rows] == ["10.0", "5.0", "-50.0"]
+    assert [r[-1].text for r in table.rows] == ["10.0", "12.0", "+20.0"]
+    assert [r[-1].is_best for r in table.rows[:2]] == [True, False]
+    assert table.rows[2][-2].text == ""
+    with pytest.raises(DataError, match="minent"):
+        error_table(rows(), "minent")
+
+
+def test_the_sweep_takes_the_default_nu_star_as_its_point_one() -> None:
+    table = sweep_table(rows(), "advent")
+    assert [c.text for c in table.rows[0][2:]] == ["40.5 ± 0.7", "45.5 ± 0.7", "42.5 ± 0.7", "", "", "", "39.5 ± 0.7"]
+    assert [c.is_best for c in table.rows[0][2:]] == [False, True, False, False, False, False, False]
+
+
+def test_the_papers_rows_average_to_their_printed_means_but_one() -> None:
+    for name, width in (("table1", 19), ("table2", 16), ("table3", 7)):
+        for row in paper_table(name).rows:
+            values = [float(c.text) for c in row[2:]]
+            gap = abs(sum(values[:width]) / width - values[width])
+            assert (gap < 0.065) != (name == "table3" and row[1].text == "ESL"), (name, row)
+    assert "misprint" in paper_table("table3").notes[0]
+    decreased = [c.text.startswith("-") for c in paper_table("table4").rows[2][2:21]]
+    assert sum(decreased) == 14
+    assert paper_table("table5").header[2:] == ("baseline", "0.05", "0.1", "0.15", "0.2", "0.3", "median")
+    with pytest.raises(DataError, match="table6"):
+        paper_table("table6")
+
+
+def test_a_report_is_written_in_three_forms(tmp_path: Path) -> None:
+    names = {p.name for p in write_report(rows(), tmp_path)}
+    assert {
+        f"synthia_mapillary_{t}{s}" for t in ("table3", "table4", "table5") for s in (".md", ".csv", ".tex")
+    } == names
+    assert "Paper, SYNTHIA" in (tmp_path / "synthia_mapillary_table3.md").read_text()
+    with pytest.raises(DataError, match="none"):
+        write_report([], tmp_path)
+
+
+def test_rows_survive_the_disk_and_damage_is_named(tmp_path: Path) -> None:
+    row = rows()[-1]
+    path = write_row(tmp_path, row)
+    assert path == row_path(tmp_path, row)
+    assert "nu_star=0.05" in path.name
+    assert read_rows(tmp_path) == [row]
+    assert read_rows(tmp_path, "demo") == []
+    write_json(path, {**asdict(row), "extra": 1})
+    with pytest.raises(DataError, match="extra"):
+        read_rows(tmp_path)
+    path.write_text(json.dumps([]))
+    with pytest.raises(DataError, match=path.name[:20]):
+        read_rows(tmp_path)
+    with pytest.raises(DataError, match="best"):
+        replace(row, strategy="best")
+    with pytest.raises(DataError, match="finite"):
+        replace(row, miou=float("nan"))
+
+
+def test_text_cannot_break_a_table() -> None:
+    table = Table(title="a & b", header=("x", "y|z"), rows=((Cell(text="50 %"), Cell(text="<b>")),))
+    assert r"50 \%" in table.to_latex()
+    assert r"a \& b" in table.to_latex()
+    assert "&lt;b>" in table.to_markdown()
+    assert table.to_csv() == "x,y|z\n50 %,<b>\n"
+
+
+def test_ties_as_printed_are_all_best_and_a_single_number_is_not() -> None:
+    assert mark_best([[1.04, 1.0, 0.5], [None, 2.0, None]]) == [[True, True, False], [False, False, False]]
