@@ -1,0 +1,1 @@
+"""The page: what people see and click, over the library."""
