@@ -1,0 +1,83 @@
+// The server's routes under /api/v1 (docs/api.md): fetch with a retry, errors as plain sentences.
+
+export class ApiError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class Api {
+  constructor(base = '/api/v1', fetcher = (...args) => fetch(...args), waits = [250, 900]) {
+    this.base = base.replace(/\/$/, '');
+    this.fetcher = fetcher;
+    this.waits = waits;
+  }
+
+  /** A response with an OK status; network failures and 5xx are tried again, 4xx never. */
+  async request(path, options = {}, retries = this.waits.length) {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const response = await this.fetcher(this.base + path, { credentials: 'same-origin', ...options });
+        if (response.ok) return response;
+        const error = new ApiError(await sentence(response), response.status);
+        if (response.status < 500 || attempt >= retries) throw error;
+      } catch (error) {
+        if (error.name === 'AbortError' || (error instanceof ApiError && error.status < 500)) throw error;
+        if (attempt >= retries) {
+          throw error instanceof ApiError ? error : new ApiError('The server does not answer. Is it still running?', 0);
+        }
+      }
+      await pause(this.waits[attempt]);
+    }
+  }
+
+  async json(path, options) {
+    return (await this.request(path, options)).json();
+  }
+
+  async bytes(path, options) {
+    return (await this.request(path, options)).arrayBuffer();
+  }
+
+  send(path, body, method = 'POST', retries = 0) {
+    const headers = { 'Content-Type': 'application/json' };
+    return this.request(path, { method, headers, body: JSON.stringify(body) }, retries).then((r) => r.json());
+  }
+
+  stores() { return this.json('/stores'); }
+  store(sid) { return this.json(`/stores/${sid}`); }
+  maps(info, i, kinds, signal) {
+    return this.bytes(`/stores/${info.sid}/images/${i}/maps?kinds=${kinds.join(',')}&v=${version(info)}`, { signal });
+  }
+  photoUrl(info, i) { return `${this.base}/stores/${info.sid}/images/${i}/photo?v=${version(info)}`; }
+  thumbUrl(info, i, width = 96) { return `${this.base}/stores/${info.sid}/images/${i}/thumb?w=${width}&v=${version(info)}`; }
+  probe(info, i, x, y) { return this.json(`/stores/${info.sid}/images/${i}/probe?x=${x}&y=${y}`); }
+  hist(info) { return this.bytes(`/stores/${info.sid}/hist?v=${version(info)}`); }
+  marginals(info) { return this.bytes(`/stores/${info.sid}/marginals?v=${version(info)}`); }
+  rank(sid, body) { return this.send(`/stores/${sid}/rank`, body, 'POST', 1); }
+  queue(sid, body) { return this.send(`/stores/${sid}/queue`, body, 'POST', 1); }
+  verdicts(sid, user) { return this.json(`/verdicts?sid=${sid}&user=${encodeURIComponent(user)}`); }
+  postVerdict(verdict) { return this.send('/verdicts', verdict); }
+  recipes(sid) { return this.json(`/recipes?sid=${sid}`); }
+  recipe(id) { return this.json(`/recipes/${encodeURIComponent(id)}`); }
+  saveRecipe(recipe) { return this.send('/recipes', recipe, 'PUT'); }
+  startExport(body) { return this.send('/exports', body); }
+  exportStatus(job) { return this.json(`/exports/${encodeURIComponent(job)}`); }
+  cancelExport(job) { return this.request(`/exports/${encodeURIComponent(job)}`, { method: 'DELETE' }); }
+}
+
+function version(info) {
+  return encodeURIComponent(info.map_version ?? 0);
+}
+
+async function sentence(response) {
+  try {
+    const body = await response.json();
+    if (typeof body.error === 'string') return body.error;
+    if (typeof body.detail === 'string') return body.detail;
+  } catch { /* not JSON: the status has to do */ }
+  return `The server answered ${response.status} ${response.statusText}`.trim() + '.';
+}

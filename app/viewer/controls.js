@@ -1,0 +1,83 @@
+// The two global thresholds: slider, number box, marks at the paper's values, and what the medians do to them.
+import { el, setText, ICONS, iconButton } from './dom.js';
+import { snap, showUnit } from './quantise.js';
+import { DEFAULT_RULE, MODES, numBound } from './thresholds.js';
+
+const MARKS = { nu: [0.05, 0.1, 0.15, 0.2, 0.3], mu: [0.5, 0.7, 0.9] };
+const MODE_NAMES = { capped: 'paper: capped by medians', fixed: 'fixed: no medians', median: 'medians alone' };
+
+class ThresholdSlider {
+  constructor(session, which) {
+    this.session = session;
+    this.which = which;
+    this.key = which === 'nu' ? 'nuStar' : 'muStar';
+    const symbol = which === 'nu' ? 'ν*' : 'μ*';
+    const meaning = which === 'nu' ? 'ESL keeps E ≤ ν(c)' : 'SSL keeps P ≥ μ(c)';
+    const change = (value, commit) => session.setRule({ [this.key]: snap(value, 0.0001) }, commit);
+    this.range = el('input', {
+      type: 'range', min: 0, max: 1, step: 0.001, class: `esl-range esl-range-${which}`, 'aria-label': `${symbol}, ${meaning}`,
+      oninput: () => change(this.range.valueAsNumber, false), onchange: () => session.commitRule(),
+      onkeydown: (event) => this.fineStep(event, change),
+    });
+    this.box = el('input', {
+      type: 'number', min: 0, max: 1, step: 0.001, class: 'esl-number', 'aria-label': `${symbol} as a number`,
+      onchange: () => change(this.box.valueAsNumber, true),
+    });
+    this.marks = el('div', { class: 'esl-marks' }, MARKS[which].map((value) => el('button', {
+      type: 'button', class: 'esl-mark', tabindex: -1, style: { '--at': value }, title: `${symbol} = ${value}${value === DEFAULT_RULE[this.key] ? ', the paper’s' : ''}`,
+      onclick: () => change(value, true),
+    }, showUnit(value, value * 10 % 1 ? 2 : 1))));
+    this.note = el('p', { class: 'esl-bind', role: 'status' });
+    const reset = iconButton(ICONS.undo, `Reset ${symbol} to ${DEFAULT_RULE[this.key]}`, () => change(DEFAULT_RULE[this.key], true));
+    this.root = el('div', { class: `esl-slider is-${which}` },
+      el('div', { class: 'esl-slider-head' }, el('b', {}, symbol), el('span', {}, meaning), this.box, reset),
+      el('div', { class: 'esl-slider-track' }, this.range, this.marks), this.note);
+  }
+
+  /** Shift makes the arrows ten times finer. */
+  fineStep(event, change) {
+    const sign = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+    if (!sign || !event.shiftKey) return;
+    event.preventDefault();
+    change(this.session.rule[this.key] + sign * 0.0001, true);
+  }
+
+  draw() {
+    const { rule, thresholds, numClasses } = this.session;
+    const value = rule[this.key];
+    if (this.range.valueAsNumber !== snap(value)) this.range.value = value;
+    if (document.activeElement !== this.box && this.box.valueAsNumber !== value) this.box.value = value;
+    this.range.style.setProperty('--at', value);
+    const bound = numBound(this.which === 'nu' ? thresholds.nuBinds : thresholds.muBinds);
+    const text = rule.mode === 'median' ? 'The medians decide alone; this slider has no effect on classes that occur.'
+      : bound === 0 ? '' : `M: the median binds for ${bound} of ${numClasses} classes; they do not follow below it.`;
+    setText(this.note, this.which === 'mu' ? text.replace('below', 'above') : text);
+    this.note.hidden = text === '';
+  }
+}
+
+export class Controls {
+  constructor(session) {
+    this.session = session;
+    this.nu = new ThresholdSlider(session, 'nu');
+    this.mu = new ThresholdSlider(session, 'mu');
+    this.mode = el('select', { class: 'esl-select', 'aria-label': 'How medians act', onchange: () => session.setRule({ mode: this.mode.value }) },
+      MODES.map((mode) => el('option', { value: mode }, MODE_NAMES[mode])));
+    this.undo = el('button', { type: 'button', class: 'esl-btn is-quiet', onclick: () => session.undo() }, 'Undo');
+    this.reset = el('button', {
+      type: 'button', class: 'esl-btn is-quiet', title: 'Free every class: remove all overrides and locks',
+      onclick: () => session.setRule({ muOverrides: {}, nuOverrides: {} }),
+    }, 'Clear overrides');
+    this.root = el('section', { class: 'esl-controls', 'aria-label': 'Thresholds' }, this.nu.root, this.mu.root,
+      el('div', { class: 'esl-row' }, this.mode, this.undo, this.reset));
+  }
+
+  draw() {
+    this.nu.draw();
+    this.mu.draw();
+    const { rule, past } = this.session;
+    if (this.mode.value !== rule.mode) this.mode.value = rule.mode;
+    this.undo.disabled = past.length === 0;
+    this.reset.hidden = Object.keys(rule.muOverrides).length + Object.keys(rule.nuOverrides).length === 0;
+  }
+}

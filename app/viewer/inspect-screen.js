@@ -1,0 +1,280 @@
+// The Inspect screen: list, panes, thresholds, table, curves, probe; one drawing a frame keeps them in step.
+import { ClassTable } from './class-table.js';
+import { Controls } from './controls.js';
+import { Curves } from './curves.js';
+import { el } from './dom.js';
+import { Frames } from './frames.js';
+import { ImageList } from './list.js';
+import { inspectBindings } from './inspect-keys.js';
+import { KIND, KINDS } from './kinds.js';
+import { PaneGrid } from './pane-grid.js';
+import { Probe } from './probe.js';
+import { brushMask } from './scan.js';
+import { SetHistogram } from './set-histogram.js';
+import { showCount, showPercent } from './quantise.js';
+import { Summary } from './summary.js';
+import { summarise } from './statistics.js';
+import { PaneCards } from './pane-cards.js';
+
+const MOVING = new Set(['ssl', 'esl', 'ssl-esl', 'esl-ssl', 'errors']);
+const MIXES = [0, 0.35, 0.65, 0.95];
+
+export class InspectScreen {
+  constructor(context) {
+    this.context = context;
+    const { session } = context;
+    this.session = session;
+    this.frames = new Frames((flags) => this.draw(flags));
+    this.grid = new PaneGrid({
+      onlook: (what) => this.frames.request(what === 'kinds' ? 'look' : 'view'),
+      oncamera: () => { this.frames.request('view'); context.touchHash(); },
+      oncursor: (redraw) => this.frames.request('cursor', ...(redraw ? ['look'] : [])),
+      onpin: (point) => this.pin(point),
+      onmix: (delta) => this.setMix(this.grid.scene.photoShare + Math.sign(delta) * 0.05),
+    });
+    this.list = new ImageList(session);
+    this.controls = new Controls(session);
+    this.summary = new Summary();
+    this.table = new ClassTable(session);
+    this.curves = new Curves(session);
+    this.probe = new Probe(session);
+    this.cards = new PaneCards(session, this.grid);
+    this.bar = el('i', { class: 'esl-loadbar' });
+    this.counts = [1, 2, 4].map((n) => el('button', { type: 'button', title: `${n} panes (V)`, 'aria-label': `${n} panes`, onclick: () => this.grid.setCount(n) }, String(n)));
+    this.tools = this.buildTools();
+    this.root = el('main', { class: 'esl-inspect' }, this.list.root,
+      el('div', { class: 'esl-centre' }, this.tools, this.bar, this.grid.root, this.probe.panel, this.probe.line),
+      el('aside', { class: 'esl-side', 'aria-label': 'Thresholds and classes' }, this.controls.root, this.summary.root, this.table.root, this.curves.root));
+    this.bindings = inspectBindings(this);
+    this.listen();
+  }
+
+  buildTools() {
+    const button = (text, title, run) => el('button', { type: 'button', class: 'esl-btn is-quiet', title, onclick: run }, text);
+    this.mixButton = button('Photo 0 %', 'How much of the photo shows through (O; Shift-wheel)', () => this.cycleMix());
+    this.colorButton = button('Colour: class', 'Difference panes by class, by right or wrong, by cause (E)', () => this.cycleColor());
+    this.curtainButton = button('Curtain', 'SSL left of the pointer, ESL right of it (C)', () => this.toggleCurtain());
+    this.brushChip = el('button', { type: 'button', class: 'esl-chip is-brush', hidden: true, title: 'Stop marking these pixels', onclick: () => this.clearBrush() });
+    return el('div', { class: 'esl-tools', role: 'toolbar', 'aria-label': 'Panes' }, el('div', { class: 'esl-segments' }, this.counts),
+      button('Fit', 'Whole image (F)', () => this.grid.fit()), button('1:1', 'One image pixel for one screen pixel', () => this.grid.oneToOne(...this.grid.viewport.map((v) => v / 2))),
+      this.mixButton, this.colorButton, this.curtainButton, this.brushChip, el('span', { class: 'esl-grow' }), (this.imageName = el('span', { class: 'esl-image-name' })));
+  }
+
+  listen() {
+    const { session, frames } = this;
+    session.on('rule', () => { frames.request('rule'); this.context.touchHash(); });
+    session.on('commit', () => { if (this.list.key !== 'index' || this.list.search.value) this.list.later(250); });
+    session.on('image', () => this.onImage());
+    session.on('sorted', () => frames.request('scope'));
+    session.on('loading', () => { this.setLoading(true); this.list.reveal(); });
+    session.on('image-error', () => { this.setLoading(false); frames.request('view'); });
+    session.on('look', () => { this.updateTables(); frames.request('look', 'rule'); this.context.touchHash(); });
+    session.on('blind', () => { this.list.load(); frames.request('view', 'scope'); });
+    session.on('scope', () => { frames.request('scope'); this.context.touchHash(); });
+    session.on('filter', () => { frames.request('scope'); this.context.touchHash(); });
+    session.on('brush', () => { this.applyBrush(); this.list.rank(); });
+    session.on('info', () => { this.onInfo(); });
+    session.on('theme', () => { this.table.colors = null; this.curves.forget(); frames.request('view', 'scope'); });
+  }
+
+  onInfo() {
+    const { info } = this.session;
+    if (this.table.rows.length !== info.class_names.length) this.table.build();
+    this.updateTables();
+    this.list.load();
+    this.histogram = null;
+  }
+
+  updateTables() {
+    const { info, hidden } = this.session;
+    if (info) this.grid.scene.setTables(info.class_colors, hidden);
+  }
+
+  onImage() {
+    const { maps, selection } = this.session.image;
+    this.setLoading(false);
+    this.grid.scene.setImage(maps, selection);
+    this.grid.pin = null;
+    this.probe.hide();
+    this.applyBrush();
+    this.list.markSeen(maps.i);
+    this.list.reveal();
+    const image = this.list.byIndex?.get(maps.i);
+    this.imageName.textContent = image ? `${image.name}  ·  ${maps.W} × ${maps.H}` : '';
+    this.frames.request('view', 'scope');
+    this.context.touchHash();
+  }
+
+  setLoading(on) {
+    this.root.classList.toggle('is-loading', on);
+  }
+
+  applyBrush() {
+    const { session, grid } = this;
+    const { brush } = session;
+    grid.scene.brush = brush && session.image ? brushMask(session.image.maps, brush) : null;
+    this.brushChip.hidden = !brush;
+    if (brush) this.brushChip.textContent = `${session.info.class_names[brush.cls]}: brushed pixels ×`;
+    this.frames.request('look');
+  }
+
+  clearBrush() {
+    this.session.brush = null;
+    this.session.emit('brush');
+  }
+
+  pin(point) {
+    this.grid.pin = this.grid.pin && point && this.grid.pin[0] === point[0] && this.grid.pin[1] === point[1] ? null : point;
+    if (!this.probe.panel.hidden && point) this.probe.open(...point);
+    this.frames.request('cursor');
+  }
+
+  toggleProbe() {
+    const point = this.grid.pin ?? this.grid.cursor;
+    if (!this.probe.panel.hidden || !point) this.probe.hide();
+    else {
+      this.grid.pin = point;
+      this.probe.open(...point);
+      this.frames.request('cursor');
+    }
+  }
+
+  setMix(share) {
+    this.grid.scene.photoShare = Math.max(0, Math.min(0.95, Math.round(share * 20) / 20));
+    this.mixButton.textContent = `Photo ${Math.round(100 * this.grid.scene.photoShare)} %`;
+    this.frames.request('look');
+    this.context.touchHash();
+  }
+
+  cycleMix() {
+    this.setMix(MIXES[(MIXES.findIndex((m) => m >= this.grid.scene.photoShare - 0.01) + 1) % MIXES.length]);
+  }
+
+  setColor(by) {
+    this.grid.scene.colorBy = by;
+    this.colorButton.textContent = `Colour: ${{ class: 'class', truth: 'right / wrong', cause: 'cause' }[by]}`;
+    this.frames.request('look');
+    this.context.touchHash();
+  }
+
+  cycleColor() {
+    const ways = this.session.showsTruth ? ['class', 'truth', 'cause'] : ['class', 'cause'];
+    this.setColor(ways[(ways.indexOf(this.grid.scene.colorBy) + 1) % ways.length]);
+  }
+
+  toggleCurtain() {
+    const { grid } = this;
+    grid.isCurtain = !grid.isCurtain;
+    grid.curtain = grid.isCurtain ? grid.viewport[0] / 2 : null;
+    this.curtainButton.classList.toggle('is-on', grid.isCurtain);
+    this.frames.request('look', 'cursor');
+  }
+
+  setBlink(on) {
+    this.grid.isBlinking = on;
+    this.root.classList.toggle('is-blinking', on);
+    this.frames.request('look');
+  }
+
+  chooseKind(n) {
+    this.grid.setKind(this.grid.active, KINDS[n].id);
+    this.context.touchHash();
+  }
+
+  nextPane(step) {
+    const { shown, active } = this.grid;
+    const next = shown[(shown.indexOf(active) + step + shown.length) % shown.length];
+    this.grid.activate(next);
+    next.root.focus({ preventScroll: true });
+  }
+
+  cycleCount() {
+    this.grid.setCount({ 1: 2, 2: 4, 4: 1 }[this.grid.count]);
+  }
+
+  /** Everything that changed since the last frame, once. Returns the parts' times in milliseconds. */
+  draw(flags) {
+    const { session, grid } = this;
+    if (!session.info || !session.thresholds) return {};
+    const input = session.inputTime;
+    session.inputTime = 0;
+    const t0 = performance.now();
+    const image = session.image;
+    const isNew = flags.has('view');
+    if (image) {
+      grid.scene.thresholds = session.thresholds;
+      if (flags.has('rule') || isNew) image.selection.apply(session.thresholds);
+    }
+    const t1 = performance.now();
+    if (isNew) grid.updateView(this.context.theme());
+    if (image && grid.scene.g) {
+      if (isNew || flags.has('look')) grid.drawPixels(session.showsTruth);
+      else if (flags.has('rule')) grid.drawPixels(session.showsTruth, MOVING);
+      if (isNew || flags.has('cursor') || flags.has('look')) grid.drawDecor(session.info.class_names);
+    }
+    const t2 = performance.now();
+    if (flags.has('rule') || flags.has('scope') || isNew) this.drawNumbers();
+    const t3 = performance.now();
+    this.probe.draw(grid.cursor ?? grid.pin, grid.camera.scale, !grid.cursor && grid.pin !== null);
+    const t4 = performance.now();
+    if (flags.has('look') || isNew || flags.has('scope')) this.cards.draw();
+    this.counts.forEach((button, k) => button.classList.toggle('is-on', [1, 2, 4][k] === grid.count));
+    return { input, select: t1 - t0, pixels: t2 - t1, numbers: t3 - t2, probe: t4 - t3 };
+  }
+
+  drawNumbers() {
+    const { session } = this;
+    this.controls.draw();
+    const { counts, cumulative, note, tag } = this.numbers();
+    const summary = counts ? summarise(counts, session.numClasses) : null;
+    this.summary.draw(summary, session.scope, session.showsTruth, note);
+    if (summary) {
+      this.table.draw(summary);
+      clearTimeout(this.describing);
+      this.describing = setTimeout(() => this.table.describe(summary), 400);
+    }
+    this.curves.draw(cumulative, tag);
+    if (session.image) this.drawNotes(session.scope === 'image' && summary ? summary : summarise(session.image.selection.counts, session.numClasses));
+  }
+
+  /** Counts of the scope that the screen shows. */
+  numbers() {
+    const { session } = this;
+    const image = session.image;
+    if (session.scope === 'set') {
+      if (!this.histogram) this.loadHistogram();
+      const ready = this.histogram instanceof SetHistogram;
+      return { counts: ready ? this.histogram.at(session.thresholds) : null, cumulative: ready ? this.histogram.cumulative : null, tag: `set${ready}`, note: this.histogramError ?? (ready ? `${session.info.num_done} images` : 'reading …') };
+    }
+    if (session.scope === 'filter') {
+      const totals = session.filtered;
+      const shown = this.list.order.length;
+      return { counts: totals ? Float64Array.from(totals.flat(2)) : null, cumulative: null, tag: 'filter', note: totals ? `≈ ${shown} images` : 'filter or sort the list first' };
+    }
+    return { counts: image?.selection.counts ?? null, cumulative: image?.cumulative ?? null, tag: `image${image?.maps.i}`, note: '' };
+  }
+
+  async loadHistogram() {
+    const { session } = this;
+    this.histogram = 'reading';
+    this.histogramError = null;
+    try {
+      this.histogram = new SetHistogram(new Uint32Array(await session.api.hist(session.info)), session.numClasses);
+      session.histogram = this.histogram;
+    } catch (error) {
+      this.histogramError = error.message;
+      setTimeout(() => { this.histogram = null; }, 4000);
+    }
+    this.frames.request('scope');
+  }
+
+  drawNotes({ all }) {
+    const { showsTruth } = this.session;
+    const wrong = (p) => (showsTruth && p.labelled > 0 ? ` · ${showPercent(p.wrong, p.labelled)} wrong` : '');
+    const notes = {
+      ssl: `${showPercent(all.ssl.kept, all.pixels)} kept${wrong(all.ssl)}`, esl: `${showPercent(all.esl.kept, all.pixels)} kept${wrong(all.esl)}`,
+      'ssl-esl': `${showCount(all.sslOnly.kept)} px${wrong(all.sslOnly)}`, 'esl-ssl': `${showCount(all.eslOnly.kept)} px${wrong(all.eslOnly)}`,
+    };
+    for (const pane of this.grid.shown) pane.setNote(notes[this.grid.kindOf(pane)] ?? KIND.get(pane.kind).hint);
+  }
+}

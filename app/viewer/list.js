@@ -1,0 +1,198 @@
+// The image list: 10,000 rows of which only those in view exist; order and filter come from the server's ranking.
+import { el, setFlag, setText } from './dom.js';
+import { showShort } from './quantise.js';
+
+const ROW = 44;
+const SPARE = 6;
+
+export const KEYS = Object.freeze([
+  ['index', 'file order'], ['ssl_only', 'SSL − ESL pixels'], ['esl_only', 'ESL − SSL pixels'],
+  ['err_ssl', 'error of SSL', true], ['err_esl', 'error of ESL', true], ['err_diff', 'error in SSL − ESL', true],
+  ['coverage', 'kept by ESL'], ['boundary', 'boundary share'], ['entropy', 'mean entropy'], ['class', 'pixels of a class'], ['verdicts', 'verdicts'],
+]);
+const PERCENT = new Set(['err_ssl', 'err_esl', 'err_diff', 'coverage', 'boundary']);
+
+/** Split what only this browser knows (`seen`, `unseen`) from what the server filters. */
+export function splitFilter(text) {
+  const words = text.trim().split(/\s+/).filter(Boolean);
+  return {
+    server: words.filter((word) => word !== 'seen' && word !== 'unseen').join(' '),
+    seen: words.includes('seen') ? true : words.includes('unseen') ? false : null,
+  };
+}
+
+/** Which rows of `count` a viewport shows, with spare ones around: [first, end). */
+export function visibleRange(scrollTop, height, count) {
+  const first = Math.max(0, Math.floor(scrollTop / ROW) - SPARE);
+  return [first, Math.min(count, Math.ceil((scrollTop + height) / ROW) + SPARE)];
+}
+
+export class ImageList {
+  constructor(session) {
+    this.session = session;
+    this.order = [];
+    this.values = null;
+    this.key = 'index';
+    this.nodes = new Map();
+    this.seen = new Set();
+    this.search = el('input', {
+      type: 'search', class: 'esl-search', placeholder: 'class:rider err>5% unseen', 'aria-label': 'Filter images', spellcheck: 'false',
+      oninput: () => this.later(), onkeydown: (event) => { if (event.key === 'Escape') this.search.blur(); },
+    });
+    this.sort = el('select', { class: 'esl-select', 'aria-label': 'Sort images by', onchange: () => { this.key = this.sort.value; this.rank(); } },
+      KEYS.map(([id, name]) => el('option', { value: id }, name)));
+    this.note = el('p', { class: 'esl-list-note', role: 'status' });
+    this.inner = el('div', { class: 'esl-list-inner', role: 'listbox', 'aria-label': 'Images' });
+    this.scroller = el('div', { class: 'esl-list-scroll', tabindex: 0, onscroll: () => this.draw(), onkeydown: (event) => this.arrows(event) }, this.inner);
+    this.root = el('nav', { class: 'esl-list', 'aria-label': 'Images' }, el('div', { class: 'esl-list-head' }, this.search, this.sort), this.note, this.scroller);
+    new ResizeObserver(() => this.draw()).observe(this.scroller);
+  }
+
+  load() {
+    const { info } = this.session;
+    this.order = info.images.map((image) => image.i);
+    this.byIndex = new Map(info.images.map((image) => [image.i, image]));
+    try {
+      this.seen = new Set(JSON.parse(localStorage.getItem(`esl.seen.${info.sid}`) ?? '[]'));
+    } catch { this.seen = new Set(); }
+    for (const option of this.sort.options) option.hidden = !this.session.showsTruth && KEYS.find(([id]) => id === option.value)[2] === true;
+    this.refresh();
+    if (this.session.filter || this.key !== 'index') this.rank();
+  }
+
+  markSeen(i) {
+    if (this.seen.has(i)) return;
+    this.seen.add(i);
+    try {
+      localStorage.setItem(`esl.seen.${this.session.sid}`, JSON.stringify([...this.seen]));
+    } catch { /* private mode: seen marks last as long as the page */ }
+  }
+
+  later(ms = 220) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.rank(), ms);
+  }
+
+  /** Ask for the order at the thresholds on screen; the last question asked wins. */
+  async rank() {
+    const { session } = this;
+    session.filter = this.search.value;
+    const { server, seen } = splitFilter(session.filter);
+    const ask = (this.ask = (this.ask ?? 0) + 1);
+    if (this.key === 'index' && !server && !session.brush) {
+      this.apply(session.info.images.map((image) => image.i), null, seen, '');
+      session.emit('filter');
+      return;
+    }
+    const { mu, nu } = session.thresholds;
+    const body = { mu: [...mu], nu: [...nu], key: this.key, filter: server, ...(session.brush ? { brush: session.brush } : {}) };
+    if (this.key === 'class') body.class = this.classIndex();
+    try {
+      const answer = await session.api.rank(session.sid, body);
+      if (ask !== this.ask) return;
+      session.filtered = answer.totals ?? null;
+      this.apply(answer.order, answer.values, seen, answer.approximate ? '≈' : '');
+    } catch (error) {
+      if (ask !== this.ask) return;
+      setText(this.note, error.message);
+      this.note.classList.add('is-error');
+      return;
+    }
+    session.emit('filter');
+  }
+
+  /** The class named in the filter, or the only one that is not hidden, or the first. */
+  classIndex() {
+    const { info, hidden } = this.session;
+    const named = /class:(\S+)/.exec(this.search.value);
+    const found = named ? info.class_names.indexOf(named[1]) : -1;
+    return found >= 0 ? found : Math.max(0, info.class_names.findIndex((_, c) => !hidden.has(c)));
+  }
+
+  apply(order, values, seen, mark) {
+    const keep = order.map((i, n) => [i, values ? values[n] : null]).filter(([i]) => seen === null || this.seen.has(i) === seen);
+    this.order = keep.map(([i]) => i);
+    this.values = values ? new Map(keep) : null;
+    this.mark = mark;
+    this.refresh();
+  }
+
+  refresh() {
+    const { info } = this.session;
+    this.note.classList.remove('is-error');
+    const total = info.num_images;
+    const found = this.order.length === total ? `${total} images` : `${this.order.length} of ${total} images`;
+    setText(this.note, found + (this.mark ? ' · ranked on coarse counts (≈)' : '') + (this.session.brush ? ' · brushed pixels' : ''));
+    this.inner.style.height = `${this.order.length * ROW}px`;
+    for (const node of this.nodes.values()) node.root.remove();
+    this.nodes.clear();
+    this.draw();
+  }
+
+  draw() {
+    const [first, end] = visibleRange(this.scroller.scrollTop, this.scroller.clientHeight, this.order.length);
+    for (const [n, node] of this.nodes) {
+      if (n < first || n >= end) {
+        node.root.remove();
+        this.nodes.delete(n);
+      }
+    }
+    for (let n = first; n < end; n++) if (!this.nodes.has(n)) this.nodes.set(n, this.makeRow(n));
+    this.markCurrent();
+  }
+
+  makeRow(n) {
+    const { session } = this;
+    const i = this.order[n];
+    const image = this.byIndex.get(i) ?? { name: `image ${i}`, done: true };
+    const short = image.name.split('/').pop();
+    const value = this.values?.get(i);
+    const thumb = image.done === false ? el('span', { class: 'esl-thumb is-waiting' }, '…')
+      : el('img', { class: 'esl-thumb', loading: 'lazy', decoding: 'async', alt: '', src: session.api.thumbUrl(session.info, i) });
+    const root = el('div', {
+      class: 'esl-item', role: 'option', title: image.name, style: { transform: `translateY(${n * ROW}px)` }, onclick: () => session.show(i),
+    }, thumb, el('span', { class: 'esl-item-text' }, el('b', {}, short), el('small', {}, this.sub(image, value))));
+    this.inner.append(root);
+    return { root, i };
+  }
+
+  sub(image, value) {
+    if (image.done === false) return 'waiting for its turn';
+    if (value === null || value === undefined) return image.has_truth === false ? 'no ground truth' : `#${image.i}`;
+    const name = KEYS.find(([id]) => id === this.key)[1];
+    const number = PERCENT.has(this.key) ? `${(100 * value).toFixed(1)} %` : this.key === 'entropy' ? value.toFixed(3) : showShort(value);
+    return `${this.mark}${number}  ${name}`;
+  }
+
+  markCurrent() {
+    for (const { root, i } of this.nodes.values()) {
+      const current = i === this.session.index;
+      setFlag(root, 'is-current', current);
+      setFlag(root, 'is-seen', this.seen.has(i));
+      root.setAttribute('aria-selected', String(current));
+    }
+  }
+
+  /** The image `step` places from the current one in the list's order. */
+  go(step) {
+    const at = this.order.indexOf(this.session.index);
+    const next = at < 0 ? 0 : Math.max(0, Math.min(this.order.length - 1, at + step));
+    if (this.order.length > 0) this.session.show(this.order[next]);
+  }
+
+  reveal() {
+    const at = this.order.indexOf(this.session.index);
+    const { scrollTop, clientHeight } = this.scroller;
+    if (at >= 0 && (at * ROW < scrollTop || (at + 1) * ROW > scrollTop + clientHeight)) {
+      this.scroller.scrollTop = Math.max(0, at * ROW - clientHeight / 2);
+    }
+    this.draw();
+  }
+
+  arrows(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    this.go(step);
+  }
+}

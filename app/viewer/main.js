@@ -1,0 +1,168 @@
+// mount(element, boot): one screen of the inspector in an element. Knows nothing of the page around it.
+import { Api } from './api.js';
+import { el } from './dom.js';
+import { sessionFor } from './session.js';
+import { CommandPalette, Keyboard, helpOverlay } from './keyboard.js';
+import { HashWriter, decodeView, encodeView } from './url-state.js';
+import { InspectScreen } from './inspect-screen.js';
+import { inspectCommands } from './inspect-keys.js';
+import { Toasts } from './toast.js';
+import { TopBar } from './top-bar.js';
+import { attachHandle } from './handle.js';
+import { OpenScreen } from './open-screen.js';
+import { ThresholdsScreen } from './thresholds-screen.js';
+import { AuditScreen } from './audit-screen.js';
+import { ExportScreen } from './export-screen.js';
+
+const SCREENS = { inspect: InspectScreen, thresholds: ThresholdsScreen, audit: AuditScreen, export: ExportScreen };
+
+function loadCss() {
+  for (const name of ['viewer.css', 'screens.css']) {
+    const href = new URL(name, import.meta.url).href;
+    if (![...document.styleSheets].some((sheet) => sheet.href === href) && !document.querySelector(`link[href="${href}"]`)) {
+      document.head.append(el('link', { rel: 'stylesheet', href }));
+    }
+  }
+}
+
+function storedTheme(boot) {
+  const view = new URLSearchParams(location.search).get('__theme');
+  try {
+    return boot.theme ?? localStorage.getItem('esl.theme') ?? view ?? 'dark';
+  } catch { return boot.theme ?? 'dark'; }
+}
+
+class Viewer {
+  constructor(element, boot) {
+    this.element = element;
+    this.boot = boot;
+    this.kind = boot.screen ?? 'inspect';
+    this.api = new Api(boot.apiBase ?? '/api/v1');
+    this.themeName = storedTheme(boot);
+    this.toasts = new Toasts();
+    this.hash = new HashWriter(() => this.composeHash());
+    this.root = el('div', { class: 'esl', dataset: { theme: this.themeName, screen: this.kind } });
+    element.replaceChildren(this.root);
+    this.fitHeight();
+    this.observer = new ResizeObserver(() => this.fitHeight());
+    this.observer.observe(document.documentElement);
+  }
+
+  /** Fill the window below whatever stands above, down to a size at which it stays usable. */
+  fitHeight() {
+    if (this.boot.height) return this.root.style.setProperty('height', this.boot.height);
+    const { top } = this.root.getBoundingClientRect();
+    const room = window.innerHeight - Math.max(0, top + window.scrollY) - (this.boot.marginBottom ?? 0);
+    return this.root.style.setProperty('height', `${Math.max(540, Math.floor(room))}px`);
+  }
+
+  async start() {
+    const view = decodeView(location.hash);
+    const sid = view.sid ?? this.boot.sid;
+    if (!sid) return this.openCard();
+    this.session = sessionFor(this.api, sid);
+    this.session.user = this.boot.user ?? this.session.user ?? '';
+    this.root.replaceChildren(el('div', { class: 'esl-opening' }, el('div', { class: 'esl-pulse' }), el('p', {}, 'Opening the store …')));
+    if (view.rule) this.session.setRule(view.rule, false);
+    try {
+      await this.session.ready();
+    } catch (error) {
+      return this.openCard(error.message);
+    }
+    this.build();
+    return this.applyView(view);
+  }
+
+  openCard(error = null) {
+    this.root.replaceChildren(new OpenScreen(this, error).root);
+  }
+
+  build() {
+    const { session } = this;
+    this.palette = new CommandPalette(this.root);
+    const context = {
+      session, api: this.api, boot: this.boot, element: this.element, theme: () => this.themeName,
+      say: (text, retry) => this.toasts.say(text, retry), touchHash: () => this.hash.touch(),
+      open: (screen) => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })),
+    };
+    context.top = this.top = new TopBar(session, { say: context.say, theme: () => this.toggleTheme(), help: () => this.toggleHelp() });
+    this.screen = new SCREENS[this.kind](context);
+    this.root.replaceChildren(this.top.root, this.screen.root, this.toasts.root);
+    const shared = [
+      { keys: ['?'], name: 'This help', run: () => this.toggleHelp() },
+      { keys: ['Ctrl+k'], name: 'Command palette', always: true, run: () => this.palette.open(this.commands()) },
+    ];
+    this.bindings = [...this.screen.bindings, ...shared];
+    this.keyboard = new Keyboard(this.element, this.bindings);
+    for (const topic of ['info', 'rule', 'scope', 'blind', 'recipe']) session.on(topic, () => this.top.draw());
+    this.top.draw();
+    this.screen.onInfo?.();
+    attachHandle(this);
+    if (session.info.provisional) this.watchProgress();
+  }
+
+  commands() {
+    const extra = this.kind === 'inspect' ? inspectCommands(this.screen) : [];
+    return [...this.bindings.filter((b) => b.name && !b.release), ...extra,
+      ...Object.keys(SCREENS).map((screen) => ({ name: `Go to ${screen}`, run: () => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })) })),
+      { name: 'Light or dark theme', run: () => this.toggleTheme() }];
+  }
+
+  applyView(view) {
+    const { session } = this;
+    if (view.hidden) session.setHidden(new Set(view.hidden));
+    if (view.scope) session.setScope(view.scope);
+    session.committed = { ...session.rule };
+    if (this.screen.applyView) this.screen.applyView(view);
+    const first = session.image ? session.index : view.index ?? session.info.images.find((image) => image.done !== false)?.i ?? 0;
+    if (session.image && session.index === first) session.emit('image');
+    else if (this.screen.wantsImage !== false) return session.show(first);
+    return undefined;
+  }
+
+  composeHash() {
+    const { session, screen } = this;
+    const grid = screen.grid;
+    return encodeView({
+      tab: this.kind, sid: session.sid, index: session.index, rule: session.rule, hidden: [...session.hidden], scope: session.scope,
+      camera: grid && !grid.camera.fitted ? [grid.camera.cx, grid.camera.cy, grid.camera.scale] : null,
+      panes: this.kind === 'inspect' ? grid.shown.map((pane) => pane.kind) : null,
+      filter: session.filter, sort: screen.list?.key, mix: grid?.scene.photoShare, colorBy: grid?.scene.colorBy,
+    });
+  }
+
+  /** While the network still runs: new images and better medians as they come, quiet when the page is hidden. */
+  watchProgress() {
+    setTimeout(async () => {
+      if (!this.element.isConnected) return;
+      if (!document.hidden) await this.session.refresh().catch(() => {});
+      if (this.session.info.provisional) this.watchProgress();
+    }, this.boot.pollMs ?? 3000);
+  }
+
+  toggleTheme() {
+    this.themeName = this.themeName === 'dark' ? 'light' : 'dark';
+    this.root.dataset.theme = this.themeName;
+    try { localStorage.setItem('esl.theme', this.themeName); } catch { /* private mode */ }
+    this.session.emit('theme');
+  }
+
+  toggleHelp() {
+    if (this.help) {
+      this.help.remove();
+      this.help = null;
+      return;
+    }
+    this.help = helpOverlay(this.bindings, () => this.toggleHelp());
+    this.root.append(this.help);
+    this.help.querySelector('button').focus();
+  }
+}
+
+/** Mount a screen; resolves when its first picture is drawn or its message shown. */
+export async function mount(element, boot = {}) {
+  loadCss();
+  const viewer = new Viewer(element, boot);
+  await viewer.start();
+  return viewer;
+}

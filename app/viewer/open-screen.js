@@ -1,0 +1,2 @@
+import { el } from './dom.js';
+export class OpenScreen { constructor() { this.root = el('main', {}, 'open'); this.bindings = []; } }

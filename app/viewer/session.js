@@ -1,0 +1,189 @@
+// What all screens of one page share about one store: thresholds, the image, what is hidden, the last recipe.
+import { ImageCache } from './images.js';
+import { Selection } from './selection.js';
+import { DEFAULT_RULE, classThresholds, copyRule, sameRule } from './thresholds.js';
+
+const sessions = new Map();
+
+/** The session of a store; the same object for every screen mounted in this page. */
+export function sessionFor(api, sid) {
+  const key = `${api.base}|${sid}`;
+  if (!sessions.has(key)) sessions.set(key, new Session(api, sid));
+  return sessions.get(key);
+}
+
+export function forgetSessions() {
+  sessions.clear();
+}
+
+export class Session {
+  constructor(api, sid) {
+    this.api = api;
+    this.sid = sid;
+    this.listeners = new Map();
+    this.info = null;
+    this.rule = copyRule(DEFAULT_RULE);
+    this.thresholds = null;
+    this.index = 0;
+    this.image = null;
+    this.imageError = null;
+    this.loading = false;
+    this.hidden = new Set();
+    this.scope = 'image';
+    this.blind = false;
+    this.brush = null;
+    this.recipe = null;
+    this.filter = '';
+    this.past = [];
+    this.future = [];
+    this.committed = copyRule(this.rule);
+    this.inputTime = 0;
+    this.boundary = null;
+  }
+
+  on(topic, listener) {
+    if (!this.listeners.has(topic)) this.listeners.set(topic, new Set());
+    this.listeners.get(topic).add(listener);
+    return () => this.listeners.get(topic).delete(listener);
+  }
+
+  emit(topic, detail) {
+    for (const listener of [...(this.listeners.get(topic) ?? [])]) listener(detail);
+  }
+
+  /** Read the store once; later callers share the answer. */
+  ready() {
+    this.opening ??= this.refresh().catch((error) => {
+      this.opening = null;
+      throw error;
+    });
+    return this.opening;
+  }
+
+  async refresh() {
+    const info = await this.api.store(this.sid);
+    const newMaps = this.info && this.info.map_version !== info.map_version;
+    this.info = info;
+    if (!this.cache || newMaps) this.cache = new ImageCache(this.api, info);
+    this.cache.info = info;
+    this.thresholds = classThresholds(info.medians, this.rule);
+    this.emit('info', info);
+    this.emit('rule');
+    return info;
+  }
+
+  get numClasses() { return this.info.class_names.length; }
+  get showsTruth() { return this.info.has_truth && !this.blind; }
+
+  /** Change the rule; `commit` ends a gesture, and makes one step of undo. */
+  setRule(patch, commit = true) {
+    this.inputTime = performance.now();
+    this.rule = { ...this.rule, ...patch };
+    if (this.info) this.thresholds = classThresholds(this.info.medians, this.rule);
+    this.emit('rule');
+    if (commit) this.commitRule();
+  }
+
+  commitRule() {
+    if (sameRule(this.rule, this.committed)) return;
+    this.past.push(this.committed);
+    if (this.past.length > 200) this.past.shift();
+    this.future.length = 0;
+    this.committed = copyRule(this.rule);
+    this.emit('commit');
+  }
+
+  undo() { return this.travel(this.past, this.future); }
+  redo() { return this.travel(this.future, this.past); }
+
+  travel(from, to) {
+    const rule = from.pop();
+    if (!rule) return false;
+    to.push(copyRule(this.committed));
+    this.committed = copyRule(rule);
+    this.setRule(copyRule(rule), false);
+    this.emit('commit');
+    return true;
+  }
+
+  setOverride(which, c, value, commit = true) {
+    const name = which === 'mu' ? 'muOverrides' : 'nuOverrides';
+    const next = { ...this.rule[name] };
+    if (value === null) delete next[c];
+    else next[c] = value;
+    this.setRule({ [name]: next }, commit);
+  }
+
+  /** Show image i; the last picture stays until the new one is there, and a later call wins. */
+  async show(i, force = false) {
+    if (!this.info || i < 0 || i >= this.info.num_images) return;
+    if (force) this.cache.forget(i);
+    if (!force && this.image && this.index === i && !this.imageError) return;
+    this.index = i;
+    this.loading = true;
+    this.imageError = null;
+    this.emit('loading');
+    try {
+      const maps = await this.cache.get(i);
+      if (this.index !== i) return;
+      this.image = { maps, selection: new Selection(maps, this.numClasses) };
+      this.image.selection.apply(this.thresholds);
+      this.loading = false;
+      this.emit('image');
+      this.sort();
+      this.cache.prefetch(i + 1);
+      this.cache.prefetch(i - 1);
+    } catch (error) {
+      if (this.index !== i) return;
+      this.loading = false;
+      this.imageError = error.message;
+      this.emit('image-error', error);
+    }
+  }
+
+  /** Have the image's pixels sorted off the main thread; moves are incremental once they are. */
+  sort() {
+    const { image } = this;
+    const { maps, selection } = image;
+    this.worker ??= this.startWorker();
+    if (!this.worker) return;
+    this.ticket = (this.ticket ?? 0) + 1;
+    this.waiting = { ticket: this.ticket, image };
+    const { label, conf, ent } = maps;
+    this.worker.postMessage({ ticket: this.ticket, label, conf, ent, cell: selection.cell, numClasses: this.numClasses });
+  }
+
+  startWorker() {
+    try {
+      const worker = new Worker(new URL('./order-worker.js', import.meta.url), { type: 'module' });
+      worker.onmessage = ({ data }) => {
+        if (data.ticket === this.waiting?.ticket) this.attach(this.waiting.image, data.built);
+      };
+      return worker;
+    } catch {
+      return null; // moves stay whole passes: slower, same pixels
+    }
+  }
+
+  attach(image, built) {
+    image.selection.orders = { conf: built.conf, ent: built.ent };
+    image.cumulative = { ssl: built.confCumulative, esl: built.entCumulative };
+    if (image === this.image) this.emit('sorted');
+  }
+
+  setHidden(hidden) {
+    this.hidden = hidden;
+    this.emit('look');
+  }
+
+  setBlind(blind) {
+    this.blind = blind;
+    this.emit('blind');
+    this.emit('look');
+  }
+
+  setScope(scope) {
+    this.scope = scope;
+    this.emit('scope');
+  }
+}

@@ -1,0 +1,46 @@
+// The bar above every screen: what is looked at, which numbers are shown, the recipe, blind mode, theme, help.
+import { el, iconButton, ICONS, setFlag, setText } from './dom.js';
+import { RecipeBar } from './recipes.js';
+
+const SCOPES = [['image', 'Image'], ['filter', 'Filter'], ['set', 'Set']];
+
+export class TopBar {
+  constructor(session, hooks) {
+    this.session = session;
+    this.title = el('b', { class: 'esl-title' });
+    this.model = el('span', { class: 'esl-muted' });
+    this.banner = el('span', { class: 'esl-chip is-amber', hidden: true });
+    this.scopes = SCOPES.map(([id, name]) => el('button', {
+      type: 'button', role: 'radio', dataset: { scope: id }, onclick: () => session.setScope(id), title: `Numbers of ${{ image: 'this image', filter: 'the filtered images', set: 'the whole target set' }[id]}`,
+    }, name));
+    this.blind = el('button', { type: 'button', class: 'esl-btn is-quiet', title: 'Hide ground truth and every number made with it (G)', onclick: () => session.setBlind(!session.blind) }, 'Blind');
+    this.recipe = new RecipeBar(session, hooks.say);
+    this.root = el('header', { class: 'esl-top' },
+      this.title, this.model, this.banner, el('span', { class: 'esl-grow' }),
+      el('div', { class: 'esl-segments', role: 'radiogroup', 'aria-label': 'Scope of the numbers' }, this.scopes),
+      this.recipe.root, this.blind,
+      iconButton(ICONS.theme, 'Light or dark theme', hooks.theme),
+      el('button', { type: 'button', class: 'esl-iconbtn', title: 'Keyboard (?)', 'aria-label': 'Keyboard help', onclick: hooks.help }, '?'));
+  }
+
+  draw() {
+    const { session } = this;
+    const { info } = session;
+    if (!info) return;
+    setText(this.title, info.name);
+    this.title.title = `${info.name}, ${info.num_images} images at ${info.map_size[1]} × ${info.map_size[0]}`;
+    setText(this.model, [info.dataset, info.split].filter(Boolean).join(' · ') + (info.model?.name ? `  ·  ${info.model.name}` : ''));
+    const banner = info.stale ?? (info.provisional ? `medians provisional ${info.num_done}/${info.num_images}` : '');
+    setText(this.banner, banner);
+    this.banner.hidden = !banner;
+    for (const button of this.scopes) {
+      const on = button.dataset.scope === session.scope;
+      setFlag(button, 'is-on', on);
+      button.setAttribute('aria-checked', String(on));
+    }
+    this.blind.hidden = !info.has_truth;
+    setFlag(this.blind, 'is-on', session.blind);
+    this.blind.setAttribute('aria-pressed', String(session.blind));
+    this.recipe.draw();
+  }
+}
