@@ -1,0 +1,218 @@
+"""Start queued runs in processes of their own, watch them, stop them.
+
+The commands are those that a shell would run. A started process leads its own session, so it outlives the page; a small
+shell around it writes the exit code into the run's directory, so that whoever looks later knows how it ended.
+Any number of pages and servers may call `tick` on the same queue: claiming a job is one transaction.
+"""
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from esl.errors import ConfigError, DataError
+from esl.files import safe_join
+from esl.store.job_queue import ACTIVE, Job, JobQueue
+from esl.store.processes import process_started
+
+QUEUE_FILE = ".queue/queue.sqlite"
+"""Place of the queue below the runs folder."""
+EXIT_FILE = "exit_code"
+"""Written into the run's directory when its process ends."""
+_RESUMABLE_EXITS = (143, 130)
+"""Exit codes of a run that saved and stopped when asked to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueConfig:
+    """Where runs live and what they may use."""
+
+    runs_dir: Path
+    devices: tuple[str, ...] = ("cpu",)
+    """Devices of this host that may run one job each, e.g. `("cuda:0", "cuda:1")`."""
+    python: str = sys.executable
+    slurm_options: tuple[str, ...] = field(default_factory=tuple)
+    """Further `sbatch` options, e.g. `("--partition=gpu",)`."""
+
+
+class QueueWorker:
+    """The queue of one runs folder on this host."""
+
+    def __init__(self, config: QueueConfig) -> None:
+        self.config = config
+        self.queue = JobQueue(config.runs_dir / QUEUE_FILE)
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def submit(self, job: Job) -> Job:
+        """Queue a job after checking that its run's name stays inside the runs folder.
+
+        Raises:
+            ConfigError: the name is not a plain folder name, the device is not offered, or the run is active already.
+        """
+        if (
+            not job.run
+            or job.run.startswith(".")
+            or Path(job.run).name != job.run
+            or set(job.run) & set("<>:\"'`$&|;*?\\")
+        ):
+            raise ConfigError(f"A run's name must be a plain folder name (letters, digits, . _ -); got {job.run!r}.")
+        try:
+            safe_join(self.config.runs_dir, job.run)
+        except DataError as error:
+            raise ConfigError(str(error)) from error
+        if job.launcher != "slurm" and job.device not in self.config.devices:
+            raise ConfigError(f"A job's device must be one of {', '.join(self.config.devices)}; got {job.device!r}.")
+        if job.launcher == "slurm" and shutil.which("sbatch") is None:
+            raise ConfigError("SLURM must be installed for this launcher: sbatch is not on the PATH. Choose local.")
+        return self.queue.add(job)
+
+    def tick(self) -> None:
+        """Note which jobs ended, and start the next one of each free device. Cheap; call it every second or so."""
+        for job in self.queue.jobs(("running", "stopping")):
+            self._settle(job)
+        for device in self.config.devices:
+            claimed = self.queue.claim(device, socket.gethostname())
+            if claimed is not None:
+                self._start(claimed)
+
+    def stop(self, job_id: str, *, is_kill: bool = False) -> Job:
+        """Ask a job to save and stop (SIGTERM to its process group), or kill it; a waiting one is removed."""
+        if self.queue.set_state(job_id, "removed", "Removed before it started.", only_from=("queued",)):
+            return self.queue.job(job_id)
+        job = self.queue.job(job_id)
+        if job.state not in ACTIVE:
+            return job
+        self.queue.set_state(job_id, "stopping", only_from=("running",))
+        if job.launcher == "slurm":
+            subprocess.run(["scancel", "--full", *([] if is_kill else ["--signal=TERM"]), job.remote_id], check=False)
+        elif job.pid and process_started(job.pid) == job.process_started:
+            # The shell that wraps the run ignores SIGTERM (trap) and reports the run's own exit code.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(job.pid, signal.SIGKILL if is_kill else signal.SIGTERM)
+        return self.queue.job(job_id)
+
+    def _settle(self, job: Job) -> None:
+        child = self._children.get(job.job_id)
+        if child is not None:
+            child.poll()  # reap, so that the process does not stay behind as a zombie
+        if job.launcher == "slurm":
+            self._settle_remote(job)
+            return
+        if job.host != socket.gethostname() or not job.pid or process_started(job.pid) == job.process_started:
+            return
+        self._children.pop(job.job_id, None)
+        self._conclude(job, self._exit_code(job))
+
+    def _conclude(self, job: Job, code: int | None) -> None:
+        was_asked = self.queue.job(job.job_id).state == "stopping"
+        if code == 0:
+            state: Literal["done", "failed", "stopped", "crashed"] = "done"
+            message = ""
+        elif code in _RESUMABLE_EXITS or (was_asked and code is None):
+            state, message = "stopped", "Stopped on request; start it again to go on."
+        elif code is None:
+            state, message = (
+                "crashed",
+                "The process vanished without a word; start it again to go on from its last checkpoint.",
+            )
+        else:
+            state, message = "failed", self._last_words(job) or f"The command ended with exit code {code}."
+        self.queue.set_state(job.job_id, state, message, only_from=("running", "stopping"))
+
+    def _settle_remote(self, job: Job) -> None:
+        if not job.remote_id:
+            return
+        asked = subprocess.run(
+            ["squeue", "--noheader", "--jobs", job.remote_id], capture_output=True, text=True, check=False
+        )
+        if not asked.stdout.strip():
+            self._conclude(job, self._exit_code(job))
+
+    def _start(self, job: Job) -> None:
+        run_dir = safe_join(self.config.runs_dir, job.run)
+        try:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            (run_dir / EXIT_FILE).unlink(missing_ok=True)
+            if job.launcher == "slurm":
+                self._start_remote(job, run_dir)
+            else:
+                self._start_process(job, run_dir)
+        except OSError as error:
+            self.queue.set_state(
+                job.job_id, "failed", f"A run needs a folder that can be written: {run_dir} ({error})."
+            )
+
+    def _start_process(self, job: Job, run_dir: Path) -> None:
+        command = self.command(job)
+        script = f"trap '' TERM INT; ( trap - TERM INT; exec {shlex.join(command)} ); code=$?; echo $code > {shlex.quote(str(run_dir / EXIT_FILE))}; exit $code"
+        with open(run_dir / "log.txt", "ab") as log:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", script],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=self._environment(job),
+            )
+        self._children[job.job_id] = process
+        self.queue.set_process(job.job_id, pid=process.pid, process_started=process_started(process.pid))
+
+    def _start_remote(self, job: Job, run_dir: Path) -> None:
+        script = f"{shlex.join(self.command(job))}; code=$?; echo $code > {shlex.quote(str(run_dir / EXIT_FILE))}; exit $code"
+        answer = subprocess.run(
+            ["sbatch", "--parsable", "--requeue", "--signal=B:USR1@120", f"--job-name={job.run}", f"--gpus={job.num_devices}", f"--output={run_dir / 'log.txt'}",
+             "--open-mode=append", *self.config.slurm_options, "--wrap", script],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if answer.returncode != 0:
+            self.queue.set_state(job.job_id, "failed", f"sbatch refused the job: {answer.stderr.strip()[:500]}")
+            return
+        self.queue.set_process(job.job_id, remote_id=answer.stdout.strip().split(";")[0])
+
+    def command(self, job: Job) -> list[str]:
+        """The full command line of a job, as it is started."""
+        if job.launcher == "torchrun" or (job.launcher == "slurm" and job.num_devices > 1):
+            return [
+                self.config.python,
+                "-m",
+                "torch.distributed.run",
+                "--standalone",
+                f"--nproc-per-node={job.num_devices}",
+                *_without_python(job.argv),
+            ]
+        return list(job.argv)
+
+    def _environment(self, job: Job) -> dict[str, str]:
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        if job.device.startswith("cuda:") and job.launcher == "local":
+            environment["CUDA_VISIBLE_DEVICES"] = job.device.removeprefix("cuda:")
+        return environment
+
+    def _exit_code(self, job: Job) -> int | None:
+        try:
+            return int((safe_join(self.config.runs_dir, job.run) / EXIT_FILE).read_text())
+        except (OSError, ValueError):
+            return None
+
+    def _last_words(self, job: Job) -> str:
+        """Last line of the run's log: library errors are one sentence there."""
+        try:
+            with open(safe_join(self.config.runs_dir, job.run) / "log.txt", "rb") as log:
+                log.seek(max(0, os.fstat(log.fileno()).st_size - 4096))
+                lines = log.read().decode(errors="replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1][:500] if lines else ""
+
+
+def _without_python(argv: Sequence[str]) -> Sequence[str]:
+    """`python -m esl train ...` -> `-m esl train ...`, which torchrun starts itself."""
+    return argv[1:] if argv and Path(argv[0]).name.startswith("python") else argv

@@ -1,0 +1,149 @@
+"""Jobs run in processes of their own: they end in words, stop when asked, and outlive the worker that started them."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from esl.errors import ConfigError
+from esl.pipelines.queue import QueueConfig, QueueWorker
+from esl.store.job_queue import Job
+from esl.store.processes import process_started
+
+SLEEPER = "import time, sys; print('up', flush=True); time.sleep(60)"
+SAVER = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *a: (print('saved', flush=True), sys.exit(143)))
+print('up', flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> QueueWorker:
+    return QueueWorker(QueueConfig(runs_dir=tmp_path / "runs"))
+
+
+def job(name: str, code: str, **more: object) -> Job:
+    return Job(job_id=name, run=name, argv=(sys.executable, "-c", code), **more)  # type: ignore[arg-type]
+
+
+def wait(worker: QueueWorker, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, [(j.job_id, j.state, j.message) for j in worker.queue.jobs()]
+        worker.tick()
+        time.sleep(0.05)
+
+
+def is_up(worker: QueueWorker, name: str) -> bool:
+    log = worker.config.runs_dir / name / "log.txt"
+    return log.exists() and "up" in log.read_text()
+
+
+def state(worker: QueueWorker, name: str) -> str:
+    return worker.queue.job(name).state
+
+
+def test_jobs_run_one_after_the_other_and_say_how_they_ended(worker: QueueWorker) -> None:
+    worker.submit(job("good", "print('fine')"))
+    worker.submit(job("bad", "print('Steps must be at least 1; got 0.'); raise SystemExit(2)"))
+    worker.tick()
+    assert (state(worker, "good"), state(worker, "bad")) == ("running", "queued")
+    wait(worker, lambda: state(worker, "bad") == "failed")
+    assert state(worker, "good") == "done"
+    assert worker.queue.job("bad").message == "Steps must be at least 1; got 0."
+    assert "fine" in (worker.config.runs_dir / "good" / "log.txt").read_text()
+
+
+def test_stop_lets_a_run_save_first(worker: QueueWorker) -> None:
+    worker.submit(job("s", SAVER))
+    wait(worker, lambda: is_up(worker, "s"))
+    assert worker.stop("s").state == "stopping"
+    wait(worker, lambda: state(worker, "s") == "stopped")
+    assert "saved" in (worker.config.runs_dir / "s" / "log.txt").read_text()
+
+
+def test_a_killed_run_is_crashed_within_seconds_and_can_be_queued_again(worker: QueueWorker) -> None:
+    worker.submit(job("k", SLEEPER))
+    wait(worker, lambda: is_up(worker, "k"))
+    os.killpg(worker.queue.job("k").pid, signal.SIGKILL)
+    wait(worker, lambda: state(worker, "k") == "crashed")
+    assert "last checkpoint" in worker.queue.job("k").message
+    assert worker.submit(Job(job_id="k2", run="k", argv=("true",))).state == "queued"
+
+
+def test_a_run_outlives_its_worker_and_a_new_one_sees_how_it_ends(tmp_path: Path, worker: QueueWorker) -> None:
+    gate = tmp_path / "gate"
+    worker.submit(
+        job("o", f"import os, time\nprint('up', flush=True)\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.05)")
+    )
+    wait(worker, lambda: is_up(worker, "o"))
+    successor = QueueWorker(worker.config)
+    successor.tick()
+    assert state(successor, "o") == "running"
+    gate.write_text("")
+    wait(
+        successor,
+        lambda: process_started(successor.queue.job("o").pid) == "" or worker._children["o"].poll() is not None,
+    )
+    wait(successor, lambda: state(successor, "o") == "done")
+
+
+def test_kill_ends_what_will_not_stop_and_waiting_jobs_are_removed(worker: QueueWorker) -> None:
+    worker.submit(
+        job(
+            "deaf",
+            "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)",
+        )
+    )
+    worker.submit(job("waits", "print(1)"))
+    wait(worker, lambda: is_up(worker, "deaf"))
+    assert worker.stop("waits").state == "removed"
+    worker.stop("deaf")
+    time.sleep(0.3)
+    worker.tick()
+    assert state(worker, "deaf") == "stopping"
+    worker.stop("deaf", is_kill=True)
+    wait(worker, lambda: state(worker, "deaf") == "stopped")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "..", "<script>", ".hidden", "a\0b", "$(x)"])
+def test_names_that_are_no_plain_folder_are_refused(worker: QueueWorker, name: str) -> None:
+    with pytest.raises(ConfigError, match="name|inside"):
+        worker.submit(Job(job_id="x", run=name, argv=("true",)))
+
+
+def test_devices_and_launchers_that_are_not_there_are_refused(worker: QueueWorker) -> None:
+    with pytest.raises(ConfigError, match="cuda:7"):
+        worker.submit(job("g", "1", device="cuda:7"))
+    with pytest.raises(ConfigError, match="sbatch"):
+        worker.submit(job("g", "1", launcher="slurm"))
+
+
+def test_torchrun_starts_the_same_command_on_several_devices(worker: QueueWorker) -> None:
+    many = Job(
+        job_id="m", run="m", argv=("/venv/bin/python", "-m", "esl", "train", "x"), launcher="torchrun", num_devices=2
+    )
+    assert worker.command(many)[1:] == [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        "-m",
+        "esl",
+        "train",
+        "x",
+    ]
+
+
+def test_a_folder_that_cannot_be_made_fails_the_job_in_words(worker: QueueWorker) -> None:
+    (worker.config.runs_dir / "f").write_text("in the way")
+    worker.submit(job("f", "1"))
+    worker.tick()
+    assert state(worker, "f") == "failed"
+    assert "written" in worker.queue.job("f").message
