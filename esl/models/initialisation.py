@@ -11,8 +11,8 @@ from torch import Tensor
 
 from esl.errors import CheckpointError
 from esl.models.deeplab_v2 import AUX_HEAD, MAIN_HEAD, DeepLabV2
-from esl.models.network_file import load_state, read_safetensors
-from esl.models.published import read_published
+from esl.models.network_file import load_state
+from esl.models.published import plain_names, read_published
 
 _HEADS = (AUX_HEAD, MAIN_HEAD)
 # Classifiers of the networks that backbones are taken from, and MobileNetV2's last convolution (1280 channels).
@@ -48,8 +48,8 @@ def load_backbone_init(network: DeepLabV2, path: Path | str) -> InitReport:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"Initial weights must exist: there is no file {path}.")
-    state = read_safetensors(path) if path.suffix == ".safetensors" else read_published(path)
-    matched, left_out = _divide(state)
+    state = read_published(path)
+    matched, left_out = _divide(plain_names(state))
     head_state = {k: v for k, v in network.state_dict().items() if k.startswith(tuple(f"{h}." for h in _HEADS))}
     load_state(network, {**matched, **head_state}, path)
     return InitReport(path=str(path), matched=tuple(sorted(matched)), left_out=tuple(sorted(left_out)))

@@ -76,7 +76,8 @@ class Predictor:
             images: (B, H, W, 3) uint8, RGB.
 
         Returns:
-            (B, C, h, w) float32, or float16 relative to the pixel's maximum where `precision` is bf16.
+            (B, C, h, w) float32, or float16 relative to the pixel's maximum where `precision` is bf16. The last bits
+            depend on B: who promises equal bytes on another run keeps the batches equal (one image each, say).
 
         Raises:
             ShapeError: another shape or type.

@@ -16,7 +16,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from esl.errors import CheckpointError
+from esl.errors import CheckpointError, ConfigError
 from esl.models import unpickle
 from esl.models.backbones import RESNET_BLOCKS, StrideOn
 from esl.models.deeplab_v2 import InputNormalisation
@@ -110,7 +110,7 @@ def understand(raw: Mapping[str, Tensor], where: Path | str) -> Published:
     Raises:
         CheckpointError: no ResNet of a known depth is in it, or its head has an unknown form.
     """
-    state = {_strip(k): (v.float() if v.is_floating_point() else v) for k, v in raw.items()}
+    state = plain_names(raw)
     backbone = _resnet_of(state, where)
     inputs = {h: state[w].shape[1] for h in ("layer5", "layer6") if (w := f"{h}.conv2d_list.0.weight") in state}
     wide = 512 if backbone in ("resnet18", "resnet34") else 2048
@@ -142,10 +142,11 @@ def recognise(published: Published, family: FamilyName, aspp_branches: int, wher
         where: for messages.
 
     Raises:
-        ConfigError, CheckpointError: keys and family disagree, or several families fit and differ in branches.
+        ConfigError: there is no such family.
+        CheckpointError: keys and family disagree, or several families fit and differ in branches.
     """
     if family != "auto" and family not in FAMILIES:
-        raise CheckpointError(f"Family must be auto or one of {', '.join(FAMILIES)}; got {family!r}.")
+        raise ConfigError(f"Family must be auto or one of {', '.join(FAMILIES)}; got {family!r}.")
     if family == "auto":
         family = _only_family(published, aspp_branches, where)
     found = FAMILIES[family]
@@ -181,8 +182,11 @@ def _only_family(published: Published, aspp_branches: int, where: Path | str) ->
     )
 
 
-def _strip(key: str) -> str:
-    return re.sub(r"^(?:module\.|Scale\.)+", "", key)
+def plain_names(raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`raw` in float32, without the prefixes that wrappers leave: `module.` (DataParallel), `Scale.` (DeepLab's init)."""
+    return {
+        re.sub(r"^(?:module\.|Scale\.)+", "", k): (v.float() if v.is_floating_point() else v) for k, v in raw.items()
+    }
 
 
 def _classes(state: Mapping[str, Tensor], head: str) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from esl.classes import CLASS_SETS, class_set
-from esl.errors import CheckpointError
+from esl.errors import CheckpointError, ConfigError
 from esl.files import sha256_of
 from esl.models.deeplab_v2 import AUX_HEAD, MAIN_HEAD, DeepLabV2, NetworkSpec, build_network
 from esl.models.initialisation import InitReport, load_backbone_init
@@ -95,10 +95,11 @@ def import_weights(
         class_set_name: the classes of the heads; empty takes the built-in set of that size.
 
     Raises:
+        ConfigError: a family, class set or branch count that does not exist.
         CheckpointError: unreadable, unknown, tensors missing or of another shape, or the branch count is in doubt.
     """
     if aspp_branches not in (0, 2, 4):
-        raise CheckpointError(f"aspp_branches must be 2 or 4 (0: the family's); got {aspp_branches}.")
+        raise ConfigError(f"aspp_branches must be 2 or 4 (0: the family's); got {aspp_branches}.")
     published = understand(read_published(source), source)
     found = recognise(published, family, aspp_branches, source)
     info = _describe(published, found, class_set_name, source)
