@@ -24,6 +24,7 @@ export class ClassTable {
         el('span', { class: 'esl-th is-num', title: 'Share of the class’s predicted pixels that each rule keeps: SSL, ESL' }, 'kept %'), this.toggle, el('span')),
       el('div', { class: 'esl-table-scroll' }, this.body));
     this.rows = [];
+    new ResizeObserver(() => { this.isSized = false; }).observe(this.body);
   }
 
   build() {
@@ -153,8 +154,8 @@ export class ClassTable {
   }
 
   drawBars(summary, showsTruth) {
-    this.bars.resize();
     const { bars } = this;
+    if (this.isSized !== true) this.isSized = bars.resize() || true; // reading a size forces a layout: not in every frame
     this.colors ??= { ssl: themeColor(this.root, '--ssl'), esl: themeColor(this.root, '--esl'), text: themeColor(this.root, '--text-2'), warn: themeColor(this.root, '--warn'), faint: themeColor(this.root, '--text-3') };
     const context = bars.getContext('2d');
     const ratio = bars.ratio;

@@ -49,9 +49,10 @@ class ThresholdSlider {
     if (document.activeElement !== this.box && this.box.valueAsNumber !== value) this.box.value = value;
     this.range.style.setProperty('--at', value);
     const bound = numBound(this.which === 'nu' ? thresholds.nuBinds : thresholds.muBinds);
-    const text = rule.mode === 'median' ? 'The medians decide alone; this slider has no effect on classes that occur.'
-      : bound === 0 ? '' : `M: the median binds for ${bound} of ${numClasses} classes; they do not follow below it.`;
-    setText(this.note, this.which === 'mu' ? text.replace('below', 'above') : text);
+    const text = rule.mode === 'median' ? 'The medians decide alone: this slider moves absent classes only.'
+      : bound === 0 ? '' : `M  the median binds for ${bound} of ${numClasses} classes`;
+    setText(this.note, text);
+    this.note.title = 'These classes keep their median until the slider passes it, so that at least half of each is kept.';
     this.note.hidden = text === '';
   }
 }

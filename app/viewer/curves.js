@@ -109,6 +109,7 @@ export class Curves {
     this.plots = [new CurvePlot(session, 'esl'), new CurvePlot(session, 'ssl')];
     this.root = el('section', { class: 'esl-curves', 'aria-label': 'Error and coverage against the thresholds' }, this.plots.map((p) => p.canvas));
     this.prepared = '';
+    new ResizeObserver(() => { this.prepared = ''; session.emit('scope'); }).observe(this.root);
   }
 
   /** `cumulative` is {ssl, esl} of the scope, or null while it is being counted. */
@@ -116,8 +117,7 @@ export class Curves {
     const { rule, showsTruth } = this.session;
     const state = JSON.stringify([tag, rule.mode, rule.muOverrides, rule.nuOverrides, showsTruth, cumulative !== null]);
     for (const plot of this.plots) {
-      const resized = plot.canvas.resize();
-      if (state !== this.prepared || resized) plot.prepare(cumulative?.[plot.rule] ?? null, showsTruth);
+      if (state !== this.prepared) plot.prepare(cumulative?.[plot.rule] ?? null, showsTruth);
       plot.draw();
     }
     this.prepared = state;

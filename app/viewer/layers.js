@@ -42,18 +42,23 @@ function drawKept(scene, bit, out, from, to) {
   }
 }
 
+/** One side of the difference on the grey photo; reduced views draw the any-hit list on a copied ground. */
 function drawDifference(scene, only, out, from, to) {
   const { g, ground, selection, tables } = scene;
-  const { state } = selection;
   const color = differenceColor(scene, only);
-  const { visible } = tables;
-  const { label } = scene.maps;
   if (g.scale >= 1) {
+    const { state } = selection;
+    const { visible } = tables;
+    const { label } = scene.maps;
     sample(g, out, from, to, (i, sx, sy, o) => (state[i] === only && visible[label[i]] ? color(i, sx, sy) : ground[o]));
     return;
   }
-  const hits = only === SSL ? scene.sslOnlyHits : scene.eslOnlyHits;
-  sample(g, out, from, to, (_, sx, sy, o) => (hits[o] >= 0 ? color(hits[o], sx, sy) : ground[o]));
+  const { first, list, count } = only === SSL ? scene.sslOnlyHits : scene.eslOnlyHits;
+  out.set(ground);
+  for (let k = 0; k < count; k++) {
+    const o = list[k];
+    out[o] = color(first[o], o % g.w, (o / g.w) | 0);
+  }
 }
 
 /** Colour of a difference pixel: its class, right or wrong, or what set the deciding threshold. */
@@ -107,15 +112,25 @@ const plain = {
   errors: drawErrors,
 };
 
+/** `table[values[i] >> shift]` over the visible part: the common inner loop of labels and heat maps. */
+function drawTable(scene, values, table, shift, out, from, to) {
+  const { w, W, across, down } = scene.g;
+  const columns = across.source;
+  const a = Math.max(from, across.first);
+  const b = Math.min(to, across.last);
+  for (let sy = down.first; sy <= down.last; sy++) {
+    const base = down.source[sy] * W;
+    const row = sy * w;
+    for (let sx = a; sx <= b; sx++) out[row + sx] = table[values[base + columns[sx]] >> shift];
+  }
+}
+
 function labelLayer(scene, labels, out, from, to) {
-  const table = scene.tables.classes;
-  sample(scene.g, out, from, to, (i) => table[labels[i]]);
+  drawTable(scene, labels, scene.tables.classes, 0, out, from, to);
 }
 
 function heatLayer(scene, values, table, out, from, to) {
-  const { label } = scene.maps;
-  const { ignore } = scene.tables;
-  sample(scene.g, out, from, to, (i) => (label[i] === IGNORE ? ignore : table[values[i] >> 8]));
+  drawTable(scene, values, table, 8, out, from, to);
 }
 
 export const MIXABLE = new Set(['gt', 'ssl', 'esl', 'second', 'prediction', 'entropy', 'confidence', 'entropy-class']);
@@ -141,6 +156,9 @@ function mix(g, out, photo, share, from, to) {
 
 function markBrushed(scene, out, from, to) {
   const { g, brush, brushHits } = scene;
-  if (g.scale >= 1) sample(g, out, from, to, (i, _x, _y, o) => (brush[i] ? BRUSHED : out[o]));
-  else sample(g, out, from, to, (_i, _x, _y, o) => (brushHits[o] >= 0 ? BRUSHED : out[o]));
+  if (g.scale >= 1) {
+    sample(g, out, from, to, (i, _x, _y, o) => (brush[i] ? BRUSHED : out[o]));
+    return;
+  }
+  for (let k = 0; k < brushHits.count; k++) out[brushHits.list[k]] = BRUSHED;
 }

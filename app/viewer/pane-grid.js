@@ -86,7 +86,7 @@ export class PaneGrid {
     const [w, h] = this.viewport;
     if (camera.fitted) camera.fit(w, h, W, H);
     else camera.clamp(W, H);
-    scene.setView(camera.geometry(w, h, W, H));
+    scene.setView(camera.geometry(w, h, W, H), OUTSIDE[theme]);
     for (const pane of this.shown) pane.clear(OUTSIDE[theme]);
   }
 
@@ -94,7 +94,7 @@ export class PaneGrid {
     return this.isBlinking ? blinked(pane.kind) : pane.kind;
   }
 
-  drawPixels(showsTruth, only = null) {
+  drawPixels(showsTruth, only = null) { // `only`: the kinds that a threshold moves
     const { scene } = this;
     scene.scan(new Set(this.shown.map((pane) => this.kindOf(pane))));
     for (const pane of this.shown) {
@@ -102,7 +102,7 @@ export class PaneGrid {
       if (only && !only.has(kind)) continue;
       if (KIND.get(kind).truth && !(showsTruth && scene.maps.truth)) continue;
       this.drawKind(pane, kind);
-      pane.put();
+      pane.put(only ? scene.g : null);
     }
   }
 

@@ -51,8 +51,13 @@ export class Pane {
     this.words.fill(color);
   }
 
-  put() {
-    this.context.putImageData(this.image, 0, 0);
+  /** Show the pixels; `g` limits it to the part that the image covers. */
+  put(g = null) {
+    if (!g) this.context.putImageData(this.image, 0, 0);
+    else {
+      const { across, down } = g;
+      this.context.putImageData(this.image, 0, 0, across.first, down.first, across.last - across.first + 1, down.last - down.first + 1);
+    }
   }
 
   showCard(title, text = '', button = null, action = null) {

@@ -1,13 +1,31 @@
 // Any-hit down-sampling: a screen pixel shows a difference when any image pixel under it differs, so that
 // one-pixel lines stay whole (nearest sampling breaks them into dots).
 
-/** First SSL-only and ESL-only image pixel under each screen pixel, -1 where there is none. */
+/** Screen pixels with a hit: `first[o]` is the first image pixel that differs under screen pixel o, -1 where none does. */
+export class Hits {
+  constructor(size) {
+    this.first = new Int32Array(size).fill(-1);
+    this.list = new Uint32Array(size);
+    this.count = 0;
+  }
+
+  clear() {
+    const { first, list } = this;
+    for (let k = 0; k < this.count; k++) first[list[k]] = -1;
+    this.count = 0;
+  }
+}
+
+/** SSL-only and ESL-only hits of the part of the image on screen, in one pass over the selection's words. */
 export function scanDifferences(selection, label, g, visible, sslOnly, eslOnly) {
   const { words, state } = selection;
   const { w, W, across, down } = g;
   const columns = across.target;
-  sslOnly.fill(-1);
-  eslOnly.fill(-1);
+  sslOnly.clear();
+  eslOnly.clear();
+  const firsts = [null, sslOnly.first, eslOnly.first];
+  const lists = [null, sslOnly.list, eslOnly.list];
+  const counts = [0, 0, 0];
   for (let y = down.from; y <= down.to; y++) {
     const row = down.target[y] * w;
     const base = y * W;
@@ -22,27 +40,33 @@ export function scanDifferences(selection, label, g, visible, sslOnly, eslOnly) 
         }
       }
       const s = state[i];
-      if ((s === 1 || s === 2) && visible[label[i]]) {
-        const hits = s === 1 ? sslOnly : eslOnly;
+      if (s === 1 || s === 2) {
         const o = row + columns[i - base];
-        if (hits[o] < 0) hits[o] = i;
+        const first = firsts[s];
+        if (first[o] < 0 && visible[label[i]]) {
+          first[o] = i;
+          lists[s][counts[s]++] = o;
+        }
       }
       i++;
     }
   }
+  sslOnly.count = counts[1];
+  eslOnly.count = counts[2];
 }
 
-/** First set pixel of a mask under each screen pixel. */
+/** Hits of a mask. */
 export function scanMask(mask, g, hits) {
   const { w, W, across, down } = g;
-  hits.fill(-1);
+  hits.clear();
   for (let y = down.from; y <= down.to; y++) {
     const row = down.target[y] * w;
     const base = y * W;
     for (let x = across.from; x <= across.to; x++) {
-      if (mask[base + x]) {
-        const o = row + across.target[x];
-        if (hits[o] < 0) hits[o] = base + x;
+      const o = row + across.target[x];
+      if (mask[base + x] && hits.first[o] < 0) {
+        hits.first[o] = base + x;
+        hits.list[hits.count++] = o;
       }
     }
   }

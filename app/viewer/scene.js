@@ -1,6 +1,6 @@
 // What the layers need, kept between frames: the view's geometry, the photo at screen size, colour tables, hits.
 import { classTable, entropyClassTable, greyGround, packHex, ramp } from './heat.js';
-import { scanDifferences, scanMask } from './scan.js';
+import { Hits, scanDifferences, scanMask } from './scan.js';
 
 const IGNORE_COLOR = packHex('#0b0c0f');
 
@@ -34,17 +34,18 @@ export class Scene {
   }
 
   /** New geometry: the photo is brought to screen size once, and the grey ground of the difference panes with it. */
-  setView(g) {
+  setView(g, outside = IGNORE_COLOR) {
     const size = g.w * g.h;
     if (!this.g || this.g.w * this.g.h !== size) {
       this.ground = new Uint32Array(size);
-      this.sslOnlyHits = new Int32Array(size);
-      this.eslOnlyHits = new Int32Array(size);
-      this.brushHits = new Int32Array(size);
+      this.sslOnlyHits = new Hits(size);
+      this.eslOnlyHits = new Hits(size);
+      this.brushHits = new Hits(size);
     }
     this.g = g;
     this.photoView = this.drawPhoto(g);
     greyGround(this.photoView, this.ground, 0.3, 14);
+    fillOutside(this.ground, g, outside);
   }
 
   drawPhoto(g) {
@@ -72,3 +73,14 @@ export class Scene {
   }
 }
 
+
+function fillOutside(out, g, color) {
+  const { w, h, across, down } = g;
+  for (let y = 0; y < h; y++) {
+    if (y < down.first || y > down.last) out.fill(color, y * w, (y + 1) * w);
+    else {
+      out.fill(color, y * w, y * w + Math.max(0, Math.min(w, across.first)));
+      out.fill(color, y * w + across.last + 1, (y + 1) * w);
+    }
+  }
+}

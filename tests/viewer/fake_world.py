@@ -70,10 +70,14 @@ class FakeWorld:
 
 
 def make_scene(rng: np.random.Generator, height: int, width: int, num_classes: int) -> FakeImage:
-    h, w = max(9, height // 8), max(17, width // 8)
+    h, w = max(17, height // 8), max(33, width // 8)
     truth_low = street(rng, h, w, num_classes)
+    seen = np.roll(truth_low, int(rng.integers(0, 2)), axis=1)  # what the network believes: a little off, with mistaken patches
+    for _ in range(9):
+        y, x, s = int(rng.uniform(0, h)), int(rng.uniform(0, w)), int(rng.integers(2, max(3, h // 9)))
+        seen[y : y + s, x : x + 2 * s] = rng.integers(0, num_classes)
     logits = np.full((num_classes, h, w), -3.0, np.float32)
-    np.put_along_axis(logits, truth_low[None].astype(np.int64), 4.2, axis=0)
+    np.put_along_axis(logits, seen[None].astype(np.int64), 4.2, axis=0)
     for c in range(num_classes):
         logits[c] = cv2.GaussianBlur(logits[c], (0, 0), 1.1)
         logits[c] += cv2.GaussianBlur(rng.normal(0, 3.4, (h, w)).astype(np.float32), (0, 0), 1.4)
