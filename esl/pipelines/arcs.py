@@ -69,7 +69,7 @@ def find_arcs(
     flat = np.flatnonzero(difference)
     if flat.size == 0:
         return []
-    height, width = difference.shape
+    width = difference.shape[1]
     codes = np.full(difference.shape, -1, np.int64)
     codes.reshape(-1)[flat] = maps.label.reshape(-1)[flat].astype(np.int64) * 256 + maps.second.reshape(-1)[flat]
     pieces = _components(codes).reshape(-1)[flat]

@@ -4,6 +4,9 @@ Each image is kept as sparse joint counts (class and truth, entropy bin, confide
 near 0 and 1, where thresholds sit. A threshold inside a bin takes its share of the bin, so answers are approximate.
 """
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from esl.errors import DataError
 from esl.files import atomic_writer
 from esl.labeling.maps import SCALE, PredictionMaps
 
+_THREADS = min(4, os.cpu_count() or 1)
 NUM_BINS = 64
 NUM_TRUTHS = 3
 """Correct, wrong, unlabelled."""
@@ -116,9 +120,12 @@ class RankTable:
         """The inverse of `of`."""
         return {
             int(i): ImageCounts(
-                *(getattr(self, name)[a:b] for name in ("cell", "entropy_bin", "prob_bin", "pixels")),
-                float(self.mean_entropy[k]),
-                bool(self.has_truth[k]),
+                cell=self.cell[a:b],
+                entropy_bin=self.entropy_bin[a:b],
+                prob_bin=self.prob_bin[a:b],
+                pixels=self.pixels[a:b],
+                mean_entropy=float(self.mean_entropy[k]),
+                has_truth=bool(self.has_truth[k]),
             )
             for k, (i, a, b) in enumerate(zip(self.images, self.offsets, self.offsets[1:], strict=False))
         }
@@ -129,7 +136,8 @@ class RankTable:
         by_prob = np.clip((EDGES[1:] - mu.astype(np.int64)[:, None]) / width, 0.0, 1.0)
         by_entropy = np.clip((nu.astype(np.int64)[:, None] + 1 - EDGES[:-1]) / width, 0.0, 1.0)
         out = np.zeros((self.images.size, self.num_classes * NUM_TRUTHS, 4))
-        _fold(self.offsets, self.cell, self.entropy_bin, self.prob_bin, self.pixels, by_entropy, by_prob, out)
+        entries = (self.offsets, self.cell, self.entropy_bin, self.prob_bin, self.pixels)
+        _in_blocks(self.images.size, lambda first, last: _fold(first, last, *entries, by_entropy, by_prob, out))
         return out.reshape(-1, self.num_classes, NUM_TRUTHS, 4)
 
     def in_brush(self, cls: int, entropy: tuple[int, int], prob: tuple[int, int]) -> NDArray[np.float64]:
@@ -139,14 +147,16 @@ class RankTable:
             np.clip(np.minimum(EDGES[1:], hi + 1) - np.maximum(EDGES[:-1], lo), 0, None) / width
             for lo, hi in (entropy, prob)
         ]
-        weight = self.pixels * share[0][self.entropy_bin] * share[1][self.prob_bin] * (self.cell // NUM_TRUTHS == cls)
-        total = np.concatenate([[0.0], np.cumsum(weight)])
-        return np.asarray(total[self.offsets[1:]] - total[self.offsets[:-1]])
+        out = np.zeros(self.images.size)
+        entries = (self.offsets, self.cell, self.entropy_bin, self.prob_bin, self.pixels)
+        _in_blocks(self.images.size, lambda first, last: _brush(first, last, *entries, cls, share[0], share[1], out))
+        return out
 
     def save(self, path: Path) -> None:
         """Write an `.npz`, whole or not at all."""
         with atomic_writer(path) as stream:
-            np.savez(stream, **{name: np.asarray(value) for name, value in self.__dict__.items()})
+            arrays: dict[str, Any] = {name: np.asarray(value) for name, value in self.__dict__.items()}
+            np.savez(stream, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "RankTable":
@@ -165,15 +175,53 @@ class RankTable:
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _fold(offsets: Any, cell: Any, e: Any, p: Any, pixels: Any, by_entropy: Any, by_prob: Any, out: Any) -> None:
-    for k in range(len(offsets) - 1):
+def _fold(
+    first: int, last: int, offsets: Any, cell: Any, e: Any, p: Any, pixels: Any, by_entropy: Any, by_prob: Any, out: Any
+) -> None:
+    for k in range(first, last):
+        n, end = offsets[k], offsets[k + 1]
+        while n < end:  # one cell at a time, so that sums stay in registers
+            at = cell[n]
+            c = at // 3
+            whole, ssl, esl, both = 0.0, 0.0, 0.0, 0.0
+            while n < end and cell[n] == at:
+                count = float(pixels[n])
+                of_ssl = count * by_prob[c, p[n]]
+                whole += count
+                ssl += of_ssl
+                esl += count * by_entropy[c, e[n]]
+                both += of_ssl * by_entropy[c, e[n]]
+                n += 1
+            out[k, at, 0] = whole - ssl - esl + both
+            out[k, at, 1] = ssl - both
+            out[k, at, 2] = esl - both
+            out[k, at, 3] = both
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _brush(
+    first: int,
+    last: int,
+    offsets: Any,
+    cell: Any,
+    e: Any,
+    p: Any,
+    pixels: Any,
+    cls: int,
+    by_entropy: Any,
+    by_prob: Any,
+    out: Any,
+) -> None:
+    for k in range(first, last):
+        total = 0.0
         for n in range(offsets[k], offsets[k + 1]):
-            c = cell[n] // 3
-            count = float(pixels[n])
-            ssl = count * by_prob[c, p[n]]
-            esl = count * by_entropy[c, e[n]]
-            both = ssl * by_entropy[c, e[n]]
-            out[k, cell[n], 0] += count - ssl - esl + both
-            out[k, cell[n], 1] += ssl - both
-            out[k, cell[n], 2] += esl - both
-            out[k, cell[n], 3] += both
+            if cell[n] // 3 == cls:
+                total += pixels[n] * by_entropy[e[n]] * by_prob[p[n]]
+        out[k] = total
+
+
+def _in_blocks(count: int, work: Callable[[int, int], None]) -> None:
+    """Call `work(first, last)` over blocks of images, side by side."""
+    edges = [count * k // _THREADS for k in range(_THREADS + 1)]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(work, edges, edges[1:]))
