@@ -1,0 +1,1 @@
+"""Directories that outlive a process: predictions, recipes, verdicts, runs. No torch."""
