@@ -1,0 +1,52 @@
+"""What is timed must be the same work on both sides."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import reference_way
+from benchmarks.extraction import table, write_images
+from benchmarks.measure import Measurement, in_process, measure
+from esl.labeling.maps import derive_maps
+
+
+def test_both_heads_give_the_same_maps() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (19, 9, 17)).astype(np.float32)
+    size = (65, 129)
+    ours = derive_maps(logits, size)
+    batch = torch.from_numpy(logits)[None]
+    label, max_prob, entropy = reference_way.maps_in_torch(batch, size)
+    assert (label[0].numpy() == ours.label).mean() > 0.999
+    assert np.abs(max_prob[0].numpy() - ours.max_prob / 65535).max() < 2e-5
+    assert np.abs(entropy[0].numpy() - ours.entropy / 65535).max() < 2e-5
+    numpy_label, numpy_entropy = reference_way.maps_of(batch, size)
+    assert (numpy_label == label[0].numpy()).mean() > 0.999
+    assert np.abs(numpy_entropy - entropy[0].numpy()).max() < 1e-5
+
+
+def test_the_reference_reads_bgr_minus_mean(tmp_path: Path) -> None:
+    write_images(tmp_path, 1)
+    values = reference_way.read(tmp_path / "000.png", (64, 128))
+    assert values.shape == (1, 3, 64, 128)
+    assert values.min() >= -123
+    assert values.max() <= 255 - 104
+
+
+def test_a_measurement_counts_time_and_memory() -> None:
+    held = []
+    result = measure("work", lambda: held.append(np.ones(5_000_000)), repeats=3, images=2)
+    assert 0 < result.seconds < 1
+    assert result.own_mb >= 40
+    assert result.peak_mb > result.own_mb
+
+
+def test_a_failing_contender_is_no_number() -> None:
+    with pytest.raises(RuntimeError, match="no_such_module"):
+        in_process("benchmarks.no_such_module", [])
+
+
+def test_ratios_are_against_the_first_row() -> None:
+    rows = [Measurement(name=n, seconds=s, peak_mb=1, own_mb=1) for n, s in (("a", 2.0), ("b", 0.5))]
+    assert "| b | 0.5000 | 0.250 |" in table("T", rows)
