@@ -50,7 +50,7 @@ _EXPONENT_BIAS = np.int32(127)
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def _compiled(function: _F) -> _F:
+def compiled(function: _F) -> _F:
     """Compile `function` on first call, cached on disk where a folder for the cache can be written."""
     try:
         return cast(_F, numba.njit(nogil=True, cache=True)(function))
@@ -101,7 +101,7 @@ def _quantised(v: Any) -> Any:
     return np.uint16(q if q < np.int32(65535) else np.int32(65535))
 
 
-@_compiled
+@compiled
 def softmax_rows(logits: Any, probs: Any, first: int, last: int) -> None:
     """Write the softmax of rows `first` to `last` of float32 logits (C, h, w) into probs (C, h, w)."""
     num_classes, _, width = logits.shape
@@ -129,7 +129,7 @@ def softmax_rows(logits: Any, probs: Any, first: int, last: int) -> None:
                 target[x] = target[x] / total[x]
 
 
-@_compiled
+@compiled
 def _widen(low: Any, row: int, columns: Any, weights: Any, target: Any) -> None:
     """Blend the columns of one low-resolution row of low (C, h, w) into target (C, tile)."""
     last = low.shape[2] - 1
@@ -141,13 +141,13 @@ def _widen(low: Any, row: int, columns: Any, weights: Any, target: Any) -> None:
             out[x] = left + weights[x] * (line[min(columns[x] + 1, last)] - left)
 
 
-@_compiled
+@compiled
 def _blend(upper: Any, lower: Any, weight: Any, target: Any) -> None:
     for x in range(upper.shape[0]):
         target[x] = upper[x] + weight * (lower[x] - upper[x])
 
 
-@_compiled
+@compiled
 def _keep_best(p: Any, c: Any, best: Any, arg: Any) -> None:
     for x in range(p.shape[0]):
         v, b, a = p[x], best[x], arg[x]
@@ -156,7 +156,7 @@ def _keep_best(p: Any, c: Any, best: Any, arg: Any) -> None:
         best[x] = v if is_new else b
 
 
-@_compiled
+@compiled
 def _keep_two_best(p: Any, c: Any, best: Any, arg: Any, second: Any, second_arg: Any) -> None:
     for x in range(p.shape[0]):
         v, b, a, s, sa = p[x], best[x], arg[x], second[x], second_arg[x]
@@ -168,13 +168,13 @@ def _keep_two_best(p: Any, c: Any, best: Any, arg: Any, second: Any, second_arg:
         best[x] = v if is_new else b
 
 
-@_compiled
+@compiled
 def _add_information(p: Any, total: Any) -> None:
     for x in range(p.shape[0]):
         total[x] -= p[x] * _log2(p[x])
 
 
-@_compiled
+@compiled
 def _keep_best_weighted(p: Any, factor: Any, c: Any, best: Any, arg: Any, prob: Any) -> None:
     for x in range(p.shape[0]):
         probability, b, a, q = p[x], best[x], arg[x], prob[x]
@@ -185,7 +185,7 @@ def _keep_best_weighted(p: Any, factor: Any, c: Any, best: Any, arg: Any, prob: 
         best[x] = v if is_new else b
 
 
-@_compiled
+@compiled
 def _add_exponentials(z: Any, peak: Any, e: Any, total: Any, moment: Any) -> None:
     for x in range(z.shape[0]):
         t = np.float32(z[x] - peak[x])
@@ -195,7 +195,7 @@ def _add_exponentials(z: Any, peak: Any, e: Any, total: Any, moment: Any) -> Non
         moment[x] -= v * (t if t > _LOWEST else _ZERO)
 
 
-@_compiled
+@compiled
 def _write(label: Any, max_prob: Any, entropy: Any, arg: Any, best: Any, information: Any, normaliser: Any) -> None:
     for x in range(label.shape[0]):
         label[x] = np.uint8(arg[x])
@@ -203,14 +203,14 @@ def _write(label: Any, max_prob: Any, entropy: Any, arg: Any, best: Any, informa
         entropy[x] = _quantised(information[x] * normaliser)
 
 
-@_compiled
+@compiled
 def _write_pair(label: Any, prob: Any, arg: Any, value: Any) -> None:
     for x in range(label.shape[0]):
         label[x] = np.uint8(arg[x])
         prob[x] = _quantised(value[x])
 
 
-@_compiled
+@compiled
 def _turn(low: Any, upper: int, held: Any, rows: Any, columns: Any, weights: Any) -> Any:
     """Make rows (2, C, tile) hold `upper` and the row below it; say which of the two is the upper one.
 
@@ -227,7 +227,7 @@ def _turn(low: Any, upper: int, held: Any, rows: Any, columns: Any, weights: Any
     return place
 
 
-@_compiled
+@compiled
 def maps_from_probs(
     probs: Any, places: Any, row_weights: Any, columns: Any, column_weights: Any, first: int, last: int,
     normaliser: Any, maps: Any, scores: Any, factors: Any, has_second: bool, has_weighted: bool,
@@ -281,7 +281,7 @@ def maps_from_probs(
                 _write_pair(maps[2, y, left:right], scores[3, y, left:right], args[2, :n], weighted_prob)
 
 
-@_compiled
+@compiled
 def maps_from_logits(
     logits: Any, places: Any, row_weights: Any, columns: Any, column_weights: Any, first: int, last: int,
     normaliser: Any, maps: Any, scores: Any, factors: Any, has_second: bool, has_weighted: bool,
