@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import reference_way
+from benchmarks import our_way, reference_way
 from benchmarks.extraction import table, write_images
 from benchmarks.measure import Measurement, in_process, measure
 from esl.labeling.maps import derive_maps
+from esl.models.deeplab_v2 import NetworkSpec, build_network
+from esl.models.predictor import Predictor
+from esl.models.weights import NetworkInfo
+from esl.store.predictions import PredictionStore
 
 
 def test_both_heads_give_the_same_maps() -> None:
@@ -50,3 +54,20 @@ def test_a_failing_contender_is_no_number() -> None:
 def test_ratios_are_against_the_first_row() -> None:
     rows = [Measurement(name=n, seconds=s, peak_mb=1, own_mb=1) for n, s in (("a", 2.0), ("b", 0.5))]
     assert "| b | 0.5000 | 0.250 |" in table("T", rows)
+
+
+def test_our_side_ends_with_a_store_and_thresholds(tmp_path: Path) -> None:
+    write_images(tmp_path, 2)
+    info = NetworkInfo(num_classes=19, backbone="mobilenet_v2", multi_level=False, class_set="cityscapes19")
+    predictor = Predictor(build_network(info), info, device="cpu", precision="fp32")
+    thresholds = our_way.extract(sorted(tmp_path.glob("*.png")), (64, 128), predictor, tmp_path / "store")
+    assert len(thresholds.mu) == 19
+    assert PredictionStore.open(tmp_path / "store").is_complete
+
+
+def test_the_reference_side_ends_with_thresholds(tmp_path: Path) -> None:
+    write_images(tmp_path, 2)
+    network = build_network(NetworkSpec(num_classes=19, backbone="mobilenet_v2")).eval()
+    thresholds = reference_way.extract(sorted(tmp_path.glob("*.png")), (64, 128), network)
+    assert len(thresholds) == 19
+    assert min(thresholds) >= 0.1
