@@ -1,9 +1,10 @@
 // The server's routes under /api/v1 (docs/api.md): fetch with a retry, errors as plain sentences.
 
 export class ApiError extends Error {
-  constructor(message, status) {
+  constructor(message, status, waiting = false) {
     super(message);
     this.status = status;
+    this.waiting = waiting; // the image is not predicted yet; it has moved to the front of the queue
   }
 }
 
@@ -22,7 +23,7 @@ export class Api {
       try {
         const response = await this.fetcher(this.base + path, { credentials: 'same-origin', ...options });
         if (response.ok) return response;
-        const error = new ApiError(await sentence(response), response.status);
+        const error = await failure(response);
         if (response.status < 500 || attempt >= retries) throw error;
       } catch (error) {
         if (error.name === 'AbortError' || (error instanceof ApiError && error.status < 500)) throw error;
@@ -64,6 +65,15 @@ export class Api {
   recipes(sid) { return this.json(`/recipes?sid=${sid}`); }
   recipe(id) { return this.json(`/recipes/${encodeURIComponent(id)}`); }
   saveRecipe(recipe) { return this.send('/recipes', recipe, 'PUT'); }
+  withdrawVerdict(id, user) { return this.request(`/verdicts/${encodeURIComponent(id)}?user=${encodeURIComponent(user)}`, { method: 'DELETE' }); }
+  boundary(sid, thresholds) { return this.send(`/stores/${sid}/boundary`, { mu: [...thresholds.mu], nu: [...thresholds.nu] }); }
+  upload(sid, file) {
+    return this.request(`/stores/${sid}/uploads?name=${encodeURIComponent(file.name)}`, { method: 'POST', body: file }, 0).then((r) => r.json());
+  }
+  job(id) { return this.json(`/jobs/${encodeURIComponent(id)}`); }
+  cancelJob(id) { return this.request(`/jobs/${encodeURIComponent(id)}`, { method: 'DELETE' }); }
+  found() { return this.json('/open'); }
+  open(body) { return this.send('/open', body); }
   startExport(body) { return this.send('/exports', body); }
   exportStatus(job) { return this.json(`/exports/${encodeURIComponent(job)}`); }
   cancelExport(job) { return this.request(`/exports/${encodeURIComponent(job)}`, { method: 'DELETE' }); }
@@ -73,11 +83,11 @@ function version(info) {
   return encodeURIComponent(info.map_version ?? 0);
 }
 
-async function sentence(response) {
+async function failure(response) {
   try {
     const body = await response.json();
-    if (typeof body.error === 'string') return body.error;
-    if (typeof body.detail === 'string') return body.detail;
+    const text = body.error ?? body.detail;
+    if (typeof text === 'string') return new ApiError(text, response.status, body.waiting === true);
   } catch { /* not JSON: the status has to do */ }
-  return `The server answered ${response.status} ${response.statusText}`.trim() + '.';
+  return new ApiError(`The server answered ${response.status} ${response.statusText}`.trim() + '.', response.status);
 }

@@ -1,2 +1,243 @@
-import { el } from './dom.js';
-export class AuditScreen { constructor() { this.root = el('main', {}, 'audit'); this.bindings = []; } }
+// The Audit screen: are the pixels that ESL removes really the bad ones? A queue of boundary arcs, one key each.
+import { AuditSide } from './audit-side.js';
+import { DECISIONS, standing, verdictBody, wrongShare } from './audit-model.js';
+import { outlineOf } from './decor.js';
+import { el, setFlag, setText } from './dom.js';
+import { Frames } from './frames.js';
+import { cssColor } from './heat.js';
+import { Outbox, newId } from './outbox.js';
+import { PaneCards } from './pane-cards.js';
+import { PaneGrid } from './pane-grid.js';
+import { Probe } from './probe.js';
+import { auditBindings } from './audit-keys.js';
+
+const PANES = ['photo', 'prediction', 'second', 'ssl-esl'];
+const SAMPLINGS = [['stratified', 'stratified by class pair'], ['uniform', 'uniform, with a seed'], ['top', 'most contested first']];
+
+export class AuditScreen {
+  constructor(context) {
+    this.context = context;
+    this.wantsImage = false;
+    const { session } = context;
+    this.session = session;
+    this.items = [];
+    this.at = -1;
+    this.verdicts = [];
+    this.shares = new Map();
+    this.done = [];
+    this.user = context.boot.user || remembered('esl.user') || 'me';
+    this.frames = new Frames((flags) => this.draw(flags));
+    this.grid = new PaneGrid({
+      onlook: () => this.frames.request('view'), oncamera: () => this.frames.request('view'), oncursor: () => this.frames.request('cursor'),
+      onpin: () => {}, onmix: () => {},
+    }, PANES);
+    this.cards = new PaneCards(session, this.grid);
+    this.probe = new Probe(session);
+    this.outbox = new Outbox(session.sid, (verdict) => session.api.postVerdict(verdict));
+    this.outbox.onchange = () => this.drawProgress();
+    this.side = new AuditSide(this);
+    this.root = el('main', { class: 'esl-audit' }, this.buildQueue(), el('div', { class: 'esl-centre' }, this.grid.root, this.probe.line), this.side.root);
+    this.bindings = auditBindings(this);
+    this.listen();
+  }
+
+  buildQueue() {
+    this.sampling = el('select', { class: 'esl-select', 'aria-label': 'Sampling' }, SAMPLINGS.map(([id, name]) => el('option', { value: id }, name)));
+    this.direction = el('select', { class: 'esl-select', 'aria-label': 'Direction' }, el('option', { value: 'ssl_only' }, 'SSL − ESL: what ESL drops'), el('option', { value: 'esl_only' }, 'ESL − SSL: what ESL adds'));
+    this.seed = el('input', { type: 'number', class: 'esl-number', min: 0, max: 2147483647, step: 1, value: 0, 'aria-label': 'Seed' });
+    this.limit = el('input', { type: 'number', class: 'esl-number', min: 1, max: 2000, step: 1, value: 100, 'aria-label': 'Number of arcs' });
+    this.drawButton = el('button', { type: 'button', class: 'esl-btn is-main', onclick: () => this.load() }, 'Draw arcs');
+    this.state = el('p', { class: 'esl-list-note', role: 'status' });
+    this.lower = el('button', { type: 'button', class: 'esl-btn', hidden: true, onclick: () => { this.session.setRule({ nuStar: Math.max(0, this.session.rule.nuStar - 0.02) }); this.load(); } }, 'Lower ν* by 0.02');
+    this.queue = el('div', { class: 'esl-queue', role: 'listbox', 'aria-label': 'Arcs' });
+    return el('nav', { class: 'esl-list', 'aria-label': 'Queue' },
+      el('div', { class: 'esl-list-head' }, this.direction, this.sampling, el('div', { class: 'esl-row' }, el('span', { class: 'esl-muted' }, 'arcs'), this.limit, el('span', { class: 'esl-muted' }, 'seed'), this.seed), this.drawButton),
+      this.state, this.lower, this.queue);
+  }
+
+  listen() {
+    const { session, frames } = this;
+    session.on('info', () => this.onInfo());
+    session.on('image', () => this.onImage());
+    session.on('image-error', () => frames.request('view'));
+    session.on('blind', () => { frames.request('view'); this.drawProgress(); });
+    session.on('rule', () => frames.request('view'));
+    session.on('theme', () => frames.request('view'));
+  }
+
+  async onInfo() {
+    const { session } = this;
+    this.grid.scene.setTables(session.info.class_colors, session.hidden);
+    this.side.build();
+    if (this.items.length === 0) this.load();
+    try {
+      this.verdicts = standing((await session.api.verdicts(session.sid)).verdicts ?? []);
+    } catch (error) {
+      this.context.say(`Earlier verdicts could not be read. ${error.message}`, () => this.onInfo());
+    }
+    this.outbox.flush();
+    this.drawQueueMarks();
+    this.drawProgress();
+  }
+
+  /** Ask for arcs at the thresholds on screen. */
+  async load() {
+    const { session } = this;
+    this.lower.hidden = true;
+    setText(this.state, 'Drawing arcs …');
+    this.drawButton.disabled = true;
+    const body = {
+      mu: [...session.thresholds.mu], nu: [...session.thresholds.nu], sampling: this.sampling.value, direction: this.direction.value,
+      seed: this.seed.valueAsNumber || 0, limit: this.limit.valueAsNumber || 100,
+    };
+    try {
+      const answer = await session.api.queue(session.sid, body);
+      this.items = answer.items;
+      this.fillQueue();
+      const of = answer.num_candidates > 0 ? ` of ${answer.num_candidates}` : '';
+      const name = this.direction.selectedOptions[0].textContent.split(':')[0];
+      setText(this.state, this.items.length ? `${this.items.length}${of} arcs` : `No ${name} pixels at ν* = ${session.rule.nuStar}: one rule keeps everything that the other keeps.`);
+      this.lower.hidden = this.items.length > 0 || this.direction.value === 'esl_only';
+      if (this.items.length) this.go(Math.max(0, this.items.findIndex((item) => !this.mine.has(item.key))));
+    } catch (error) {
+      setText(this.state, error.message);
+      this.context.say(`No arcs. ${error.message}`, () => this.load());
+    }
+    this.drawButton.disabled = false;
+    this.drawProgress();
+  }
+
+  get item() { return this.items[this.at] ?? null; }
+
+  /** This user's verdicts by item. */
+  get mine() {
+    return new Map(this.verdicts.filter((v) => v.user === this.user).map((v) => [v.item, v]));
+  }
+
+  fillQueue() {
+    const { info } = this.session;
+    const swatch = (c) => el('i', { class: 'esl-swatch', style: { background: cssColor(info.class_colors[c] ?? [128, 128, 128]) } });
+    this.rows = this.items.map((item, n) => el('div', { class: 'esl-arc', role: 'option', onclick: () => this.go(n) },
+      swatch(item.pred), swatch(item.second), el('span', {}, `${info.class_names[item.pred] ?? '?'} · ${info.class_names[item.second] ?? '?'}`), el('small', {}, `${item.pixels}`), el('em')));
+    this.queue.replaceChildren(...this.rows);
+    this.drawQueueMarks();
+  }
+
+  drawQueueMarks() {
+    const { mine } = this;
+    this.rows?.forEach((row, n) => {
+      const verdict = mine.get(this.items[n].key);
+      setText(row.lastChild, verdict ? verdict.decision : '');
+      row.dataset.decision = verdict?.decision ?? '';
+      setFlag(row, 'is-current', n === this.at);
+      row.setAttribute('aria-selected', String(n === this.at));
+    });
+  }
+
+  /** Go to arc n: its image, the camera around it, the outline on it; the next arc's image is fetched ahead. */
+  go(n) {
+    if (n < 0 || n >= this.items.length) return;
+    this.at = n;
+    this.drawQueueMarks();
+    this.rows[n].scrollIntoView({ block: 'nearest' });
+    this.side.note.value = this.mine.get(this.item.key)?.note ?? '';
+    const { session } = this;
+    if (session.image?.maps.i === this.item.i && !session.imageError && !session.loading) this.onImage();
+    else session.show(this.item.i);
+    const next = this.items[n + 1];
+    if (next) session.cache.prefetch(next.i);
+  }
+
+  onImage() {
+    const { session, grid, item } = this;
+    if (!session.image) return;
+    grid.scene.setImage(session.image.maps, session.image.selection);
+    if (item && item.i === session.image.maps.i) {
+      grid.outline = outlineOf(item.runs, session.image.maps.W);
+      this.shares.set(item.key, wrongShare(session.image.maps, item.runs));
+      this.frames.request('view', 'frame');
+    } else this.frames.request('view');
+  }
+
+  judge(key) {
+    const { item, session } = this;
+    if (!item) return;
+    const decision = DECISIONS[key];
+    const verdict = verdictBody({ id: newId(), session, item, decision, user: this.user, recipe: session.recipe?.id, note: this.side.note.value.trim() });
+    this.verdicts = standing([...this.verdicts, verdict]);
+    this.done.push({ verdict, at: this.at });
+    this.outbox.add(verdict);
+    this.side.note.blur();
+    const next = this.items.findIndex((other, n) => n > this.at && !this.mine.has(other.key));
+    if (next >= 0) this.go(next);
+    else {
+      this.drawQueueMarks();
+      this.frames.request('cursor');
+      this.context.say('That was the last arc of this sample.');
+    }
+    this.drawProgress();
+  }
+
+  /** Take the last verdict of this session back, here and on the server. */
+  async undo() {
+    const last = this.done.pop();
+    if (!last) return;
+    const { session } = this;
+    this.verdicts = this.verdicts.filter((v) => v.id !== last.verdict.id);
+    this.go(last.at);
+    this.drawProgress();
+    if (this.outbox.withdraw(last.verdict.id)) return;
+    const remove = () => session.api.withdrawVerdict(last.verdict.id, this.user).catch((error) => {
+      if (error.status !== 404) this.context.say(`The verdict was not taken back. ${error.message}`, remove);
+    });
+    await remove();
+  }
+
+  setRelabel(c) {
+    if (this.item) this.item.relabelTo = c;
+  }
+
+  setUser(name) {
+    this.user = name || 'me';
+    try { localStorage.setItem('esl.user', this.user); } catch { /* private mode */ }
+    this.drawQueueMarks();
+    this.drawProgress();
+  }
+
+  setMask(on) {
+    this.session.verdictMask = on ? { users: [this.user] } : null;
+    this.context.say(on ? 'Recipes saved from now on freeze your verdicts into their mask.' : 'Recipes are saved without a mask.');
+  }
+
+  drawProgress() {
+    if (this.session.info) this.side.drawProgress(this.items, this.verdicts, this.mine, this.outbox, this.shares);
+  }
+
+  draw(flags) {
+    const { session, grid } = this;
+    if (!session.info) return {};
+    const image = session.image;
+    if (flags.has('view')) {
+      if (image) image.selection.apply(session.thresholds);
+      grid.scene.thresholds = session.thresholds;
+      grid.updateView(this.context.theme());
+      if (flags.has('frame') && this.item) {
+        grid.camera.frame(this.item.box, ...grid.viewport, 3, 14);
+        grid.updateView(this.context.theme());
+      }
+      if (image && grid.scene.g) grid.drawPixels(session.showsTruth);
+      this.cards.draw();
+    }
+    grid.drawDecor(session.info.class_names);
+    this.probe.draw(grid.cursor, grid.camera.scale);
+    this.side.drawItem(this.item, this.item ? this.mine.get(this.item.key) : null);
+    if (flags.has('view')) this.side.drawCrop(this.item, image?.maps.photo);
+    return {};
+  }
+}
+
+function remembered(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch { return null; }
+}

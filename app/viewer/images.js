@@ -48,14 +48,15 @@ export class ImageCache {
   }
 
   prefetch(i) {
-    if (i >= 0 && !this.entries.has(i)) this.get(i).catch(() => {});
+    if (i >= 0 && i < this.info.num_images && this.info.images[i]?.done !== false && !this.entries.has(i)) this.get(i).catch(() => {});
   }
 }
 
 async function loadImage(api, info, i) {
   const [H, W] = info.map_size;
-  const kinds = ['pred', 'conf', 'ent', 'second'];
-  const hasTruth = info.images?.[i]?.has_truth ?? info.has_truth;
+  const kinds = ['conf', 'ent', 'pred', 'second']; // the u16 maps first: aligned, so no copy
+  const isOwn = typeof i === 'string';
+  const hasTruth = !isOwn && (info.images.find((image) => image.i === i)?.has_truth ?? info.has_truth);
   const [buffer, truth, photo] = await Promise.all([
     api.maps(info, i, kinds),
     hasTruth ? settle(api.maps(info, i, ['gt']).then((b) => new Uint8Array(b))) : { value: null, error: null },

@@ -10,7 +10,6 @@ import { KIND, KINDS } from './kinds.js';
 import { PaneGrid } from './pane-grid.js';
 import { Probe } from './probe.js';
 import { brushMask } from './scan.js';
-import { SetHistogram } from './set-histogram.js';
 import { showCount, showPercent } from './quantise.js';
 import { Summary } from './summary.js';
 import { summarise } from './statistics.js';
@@ -70,6 +69,7 @@ export class InspectScreen {
     session.on('image-error', () => { this.setLoading(false); frames.request('view'); });
     session.on('look', () => { this.updateTables(); frames.request('look', 'rule'); this.context.touchHash(); });
     session.on('blind', () => { this.list.load(); frames.request('view', 'scope'); });
+    session.on('histogram', () => frames.request('scope'));
     session.on('scope', () => { frames.request('scope'); this.context.touchHash(); });
     session.on('filter', () => { frames.request('scope'); this.context.touchHash(); });
     session.on('brush', () => { this.applyBrush(); this.list.rank(); });
@@ -82,7 +82,6 @@ export class InspectScreen {
     if (this.table.rows.length !== info.class_names.length) this.table.build();
     this.updateTables();
     this.list.load();
-    this.histogram = null;
   }
 
   updateTables() {
@@ -242,9 +241,9 @@ export class InspectScreen {
     const { session } = this;
     const image = session.image;
     if (session.scope === 'set') {
-      if (!this.histogram) this.loadHistogram();
-      const ready = this.histogram instanceof SetHistogram;
-      return { counts: ready ? this.histogram.at(session.thresholds) : null, cumulative: ready ? this.histogram.cumulative : null, tag: `set${ready}`, note: this.histogramError ?? (ready ? `${session.info.num_done} images` : 'reading …') };
+      const { histogram } = session;
+      const note = session.histogramError ?? (histogram ? `≈ ${session.info.num_done} images` : 'reading …');
+      return { counts: histogram?.at(session.thresholds) ?? null, cumulative: histogram?.cumulative ?? null, tag: `set${histogram !== null}`, note };
     }
     if (session.scope === 'filter') {
       const totals = session.filtered;
@@ -252,20 +251,6 @@ export class InspectScreen {
       return { counts: totals ? Float64Array.from(totals.flat(2)) : null, cumulative: null, tag: 'filter', note: totals ? `≈ ${shown} images` : 'filter or sort the list first' };
     }
     return { counts: image?.selection.counts ?? null, cumulative: image?.cumulative ?? null, tag: `image${image?.maps.i}`, note: '' };
-  }
-
-  async loadHistogram() {
-    const { session } = this;
-    this.histogram = 'reading';
-    this.histogramError = null;
-    try {
-      this.histogram = new SetHistogram(new Uint32Array(await session.api.hist(session.info)), session.numClasses);
-      session.histogram = this.histogram;
-    } catch (error) {
-      this.histogramError = error.message;
-      setTimeout(() => { this.histogram = null; }, 4000);
-    }
-    this.frames.request('scope');
   }
 
   drawNotes({ all }) {

@@ -8,9 +8,9 @@ const SPARE = 6;
 export const KEYS = Object.freeze([
   ['index', 'file order'], ['ssl_only', 'SSL − ESL pixels'], ['esl_only', 'ESL − SSL pixels'],
   ['err_ssl', 'error of SSL', true], ['err_esl', 'error of ESL', true], ['err_diff', 'error in SSL − ESL', true],
-  ['coverage', 'kept by ESL'], ['boundary', 'boundary share'], ['entropy', 'mean entropy'], ['class', 'pixels of a class'], ['verdicts', 'verdicts'],
+  ['coverage', 'kept by ESL'], ['coverage_ssl', 'kept by SSL'], ['boundary', 'boundary share'], ['entropy', 'mean entropy'], ['class', 'pixels of a class'], ['verdicts', 'verdicts'],
 ]);
-const PERCENT = new Set(['err_ssl', 'err_esl', 'err_diff', 'coverage', 'boundary']);
+const PERCENT = new Set(['err_ssl', 'err_esl', 'err_diff', 'coverage', 'coverage_ssl', 'boundary']);
 
 /** Split what only this browser knows (`seen`, `unseen`) from what the server filters. */
 export function splitFilter(text) {

@@ -24,6 +24,7 @@ export class PaneCards {
   cardOf(kind) {
     const { session } = this;
     const again = () => this.retry();
+    if (session.imageError && session.isWaiting) return blank(['Not predicted yet', `${session.imageError} It is next in the queue and appears here by itself.`]);
     if (session.imageError) return blank(['This image cannot be shown', session.imageError, 'Retry (R)', again]);
     const image = session.image;
     if (!image) return null;

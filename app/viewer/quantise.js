@@ -32,9 +32,9 @@ export function showPercent(part, whole, digits = 1) {
   return whole > 0 ? `${((100 * part) / whole).toFixed(digits)} %` : '—';
 }
 
-/** 1 234 567 with thin spaces: readable in any locale, and one width. */
+/** 1 234 567 with narrow no-break spaces: readable in any locale, and one width. */
 export function showCount(number) {
-  return String(Math.round(number)).replace(/\B(?=(\d{3})+(?!\d))/g, '\u2009');
+  return String(Math.round(number)).replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
 }
 
 /** 1.2 M, 34 k: for narrow columns. */

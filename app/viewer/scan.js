@@ -78,7 +78,7 @@ export function brushMask(maps, brush) {
   for (let i = 0; i < mask.length; i++) {
     const e = maps.ent[i];
     const p = maps.conf[i];
-    if (maps.label[i] === brush.cls && e >= brush.ent[0] && e <= brush.ent[1] && p >= brush.conf[0] && p <= brush.conf[1]) mask[i] = 1;
+    if (maps.label[i] === brush.cls && e >= brush.e[0] && e <= brush.e[1] && p >= brush.p[0] && p <= brush.p[1]) mask[i] = 1;
   }
   return mask;
 }

@@ -57,7 +57,7 @@ export class Scene {
     const context = this.photoContext;
     context.imageSmoothingEnabled = g.scale < 1;
     context.imageSmoothingQuality = 'low';
-    context.fillStyle = '#000';
+    context.fillStyle = '#6b6e74'; // half-covered edge pixels take a quiet tone
     context.fillRect(0, 0, g.w, g.h);
     context.drawImage(this.maps.photo, g.left, g.top, g.W * g.scale, g.H * g.scale);
     return new Uint32Array(context.getImageData(0, 0, g.w, g.h).data.buffer);

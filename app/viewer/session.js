@@ -1,6 +1,7 @@
 // What all screens of one page share about one store: thresholds, the image, what is hidden, the last recipe.
 import { ImageCache } from './images.js';
 import { Selection } from './selection.js';
+import { SetHistogram } from './set-histogram.js';
 import { DEFAULT_RULE, classThresholds, copyRule, sameRule } from './thresholds.js';
 
 const sessions = new Map();
@@ -66,6 +67,7 @@ export class Session {
     this.info = info;
     if (!this.cache || newMaps) this.cache = new ImageCache(this.api, info);
     this.cache.info = info;
+    if (newMaps) this.histogramState = null;
     this.thresholds = classThresholds(info.medians, this.rule);
     this.emit('info', info);
     this.emit('rule');
@@ -116,7 +118,8 @@ export class Session {
 
   /** Show image i; the last picture stays until the new one is there, and a later call wins. */
   async show(i, force = false) {
-    if (!this.info || i < 0 || i >= this.info.num_images) return;
+    if (!this.info || (typeof i === 'number' && (i < 0 || i >= this.info.num_images))) return;
+    clearTimeout(this.waiter);
     if (force) this.cache.forget(i);
     if (!force && this.image && this.index === i && !this.imageError) return;
     this.index = i;
@@ -137,7 +140,9 @@ export class Session {
       if (this.index !== i) return;
       this.loading = false;
       this.imageError = error.message;
+      this.isWaiting = error.waiting === true;
       this.emit('image-error', error);
+      if (this.isWaiting) this.waiter = setTimeout(() => this.show(i, true), 1000);
     }
   }
 
@@ -169,6 +174,24 @@ export class Session {
     image.selection.orders = { conf: built.conf, ent: built.ent };
     image.cumulative = { ssl: built.confCumulative, esl: built.entCumulative };
     if (image === this.image) this.emit('sorted');
+  }
+
+  /** The whole set's joint counts; asked for once, null while they travel. */
+  get histogram() {
+    if (this.histogramState instanceof SetHistogram) return this.histogramState;
+    if (this.histogramState !== 'reading') this.readHistogram();
+    return null;
+  }
+
+  async readHistogram() {
+    this.histogramState = 'reading';
+    this.histogramError = null;
+    try {
+      this.histogramState = new SetHistogram(new Uint32Array(await this.api.hist(this.info)), this.numClasses);
+    } catch (error) {
+      this.histogramError = error.message;
+    }
+    this.emit('histogram');
   }
 
   setHidden(hidden) {

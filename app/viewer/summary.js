@@ -18,7 +18,7 @@ export class Summary {
         el('b', { class: 'is-ssl' }, 'SSL'), c.sslErr, c.sslKept,
         el('b', { class: 'is-esl' }, 'ESL'), c.eslErr, c.eslKept,
         el('b', { class: 'is-only' }, 'SSL − ESL'), c.onlyErr, c.only),
-      el('div', { class: 'esl-sum-side' }, el('small', {}, 'ESL against SSL'), this.change, this.scope));
+      el('div', { class: 'esl-sum-side' }, el('small', {}, 'ESL against SSL'), this.change, el('small', {}, 'share of wrong')), this.scope);
   }
 
   draw(summary, scope, showsTruth, note = '') {
@@ -37,9 +37,9 @@ export class Summary {
     setText(this.cells.eslKept, showPercent(all.esl.kept, all.pixels));
     setText(this.cells.only, showPercent(all.sslOnly.kept, all.pixels, 2));
     const change = showsTruth ? relativeChange(all) : NaN;
-    setText(this.change, Number.isFinite(change) ? `${change > 0 ? '+' : '−'}${Math.abs(100 * change).toFixed(1)} % wrong` : '—');
+    setText(this.change, Number.isFinite(change) ? `${change > 0 ? '+' : '−'}${Math.abs(100 * change).toFixed(1)} %` : '—');
     setFlag(this.change, 'is-good', change < -0.0005);
     setFlag(this.change, 'is-bad', change > 0.0005);
-    setText(this.scope, `${SCOPE[scope]} · n = ${showCount(all.pixels)} px${note ? ` · ${note}` : ''}`);
+    setText(this.scope, `${SCOPE[scope]} · n\u00a0=\u00a0${showCount(all.pixels)}\u00a0px${note ? ` · ${note}` : ''}`);
   }
 }

@@ -1,2 +1,125 @@
-import { el } from './dom.js';
-export class ThresholdsScreen { constructor() { this.root = el('main', {}, 'thresholds'); this.bindings = []; } }
+// The Thresholds screen: the whole set's histograms, joint density, tuning buttons, sweep and recipes.
+import { ClassHistograms } from './class-histograms.js';
+import { ClassTable } from './class-table.js';
+import { Controls } from './controls.js';
+import { Density } from './density.js';
+import { el, setText } from './dom.js';
+import { Frames } from './frames.js';
+import { showPercent } from './quantise.js';
+import { RecipeList } from './recipe-list.js';
+import { summarise } from './statistics.js';
+import { Summary } from './summary.js';
+import { matchCoverage, matchError, pareto, sweep } from './tuning.js';
+
+export class ThresholdsScreen {
+  constructor(context) {
+    this.context = context;
+    this.wantsImage = false;
+    const { session } = context;
+    this.session = session;
+    this.frames = new Frames((flags) => this.draw(flags));
+    this.histograms = new ClassHistograms(session, (c) => this.density.choose(c));
+    this.density = new Density(session, (brush) => this.showPixels(brush));
+    this.controls = new Controls(session);
+    this.summary = new Summary();
+    this.table = new ClassTable(session);
+    this.recipes = new RecipeList(context);
+    this.state = el('p', { class: 'esl-centre-note', role: 'status' });
+    this.sweep = el('div', { class: 'esl-sweep' });
+    const button = (text, title, run) => el('button', { type: 'button', class: 'esl-btn', title, onclick: run }, text);
+    this.truthButtons = [
+      button('Match error', 'Set ν* so that ESL is wrong as often as SSL', () => this.set({ nuStar: matchError(session) }, 'ν* now gives ESL the error rate of SSL')),
+      button('Pareto', 'Per-class ν(c) with the fewest wrong pixels at the present coverage', () => this.applyPareto()),
+    ];
+    this.badge = el('span', { class: 'esl-chip is-amber', title: 'Thresholds found with ground truth are no unsupervised domain adaptation setting' }, 'uses GT: not a UDA setting');
+    this.tools = el('div', { class: 'esl-row esl-tuning' }, button('Match coverage', 'Set ν* so that ESL keeps as much as SSL', () => this.set({ nuStar: matchCoverage(session) }, 'ν* now gives ESL the coverage of SSL')),
+      ...this.truthButtons, this.badge, el('span', { class: 'esl-grow' }), button('Undo', 'Undo (Z)', () => session.undo()));
+    this.root = el('main', { class: 'esl-thresholds' }, this.histograms.root,
+      el('div', { class: 'esl-middle' }, this.tools, this.state, this.density.root, el('h3', {}, 'ESL at the paper’s ν*'), this.sweep, this.recipes.root),
+      el('aside', { class: 'esl-side', 'aria-label': 'Thresholds and classes' }, this.controls.root, this.summary.root, this.table.root));
+    this.bindings = [
+      { keys: ['z', 'Ctrl+z'], name: 'Undo thresholds', run: () => session.undo() },
+      { keys: ['Ctrl+Shift+z', 'Ctrl+y'], name: 'Redo thresholds', run: () => session.redo() },
+      { keys: ['Ctrl+s'], name: 'Save recipe', always: true, run: () => context.top.recipe.store() },
+      { keys: ['g'], name: 'Blind: hide ground truth', run: () => session.setBlind(!session.blind) },
+      { keys: ['r'], name: 'Retry what failed', run: () => session.readHistogram() },
+    ];
+    this.listen();
+  }
+
+  listen() {
+    const { session, frames } = this;
+    session.on('rule', () => { frames.request('rule'); this.context.touchHash(); });
+    session.on('histogram', () => this.onHistogram());
+    session.on('info', () => this.onInfo());
+    session.on('theme', () => this.onTheme());
+    session.on('blind', () => this.onTheme());
+    session.on('recipe', () => this.recipes.load());
+  }
+
+  onInfo() {
+    if (this.table.rows.length !== this.session.numClasses) {
+      this.table.build();
+      this.histograms.build();
+    }
+    this.recipes.load();
+    this.onHistogram();
+  }
+
+  onHistogram() {
+    this.histograms.prepared = false;
+    this.density.prepare();
+    this.frames.request('rule');
+  }
+
+  onTheme() {
+    this.table.colors = null;
+    this.onHistogram();
+  }
+
+  set(patch, said) {
+    this.session.setRule(patch);
+    this.context.say(said);
+  }
+
+  applyPareto() {
+    const { session } = this;
+    const { all } = summarise(session.histogram.at(session.thresholds), session.numClasses);
+    this.set({ nuOverrides: pareto(session.histogram, all.esl.kept / all.pixels) }, 'ν(c) of every class set with the help of ground truth.');
+  }
+
+  showPixels(brush) {
+    this.session.brush = brush;
+    this.session.emit('brush');
+    this.context.open('inspect');
+  }
+
+  draw() {
+    const { session } = this;
+    if (!session.thresholds) return {};
+    this.controls.draw();
+    const { histogram, histogramError, showsTruth } = session;
+    setText(this.state, histogram ? '' : histogramError ?? 'Reading the set’s histogram …');
+    this.state.hidden = histogram !== null;
+    for (const node of [...this.truthButtons, this.badge]) node.hidden = !showsTruth;
+    if (!histogram) return {};
+    const summary = summarise(histogram.at(session.thresholds), session.numClasses);
+    this.summary.draw(summary, 'set', showsTruth, `≈ ${session.info.num_done} images`);
+    this.table.draw(summary);
+    this.histograms.draw();
+    this.density.draw();
+    this.drawSweep(showsTruth);
+    return {};
+  }
+
+  drawSweep(showsTruth) {
+    const { session } = this;
+    const state = JSON.stringify([session.rule.mode, session.rule.nuOverrides, session.rule.nuStar, showsTruth]);
+    if (this.swept === state) return;
+    this.swept = state;
+    const rows = sweep(session).map(({ star, coverage, error }) => el('button', {
+      type: 'button', class: Math.abs(star - session.rule.nuStar) < 1e-9 ? 'is-on' : '', title: `Set ν* = ${star}`, onclick: () => session.setRule({ nuStar: star }),
+    }, el('b', {}, `ν* ${star}`), el('span', {}, `${showPercent(coverage, 1)} kept`), el('span', {}, showsTruth ? `${showPercent(error, 1, 2)} wrong` : 'no GT')));
+    this.sweep.replaceChildren(...rows);
+  }
+}

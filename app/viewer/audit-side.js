@@ -1,0 +1,101 @@
+// The right side of the Audit screen: the crop, the question, the buttons, the note, and what the verdicts say so far.
+import { DECISIONS, agreement, precision, precisionByPair, raterKappa } from './audit-model.js';
+import { el, fittedCanvas, setFlag, setText } from './dom.js';
+import { cssColor } from './heat.js';
+
+const ZOOM = 6;
+
+export class AuditSide {
+  constructor(screen) {
+    this.screen = screen;
+    const { session } = screen;
+    this.session = session;
+    this.crop = fittedCanvas('esl-crop', 'Photo of the arc, six times enlarged, without overlay');
+    this.pair = el('p', { class: 'esl-pair' });
+    this.buttons = Object.entries(DECISIONS).map(([key, d]) => el('button', { type: 'button', class: `esl-verdict is-${d.decision}`, dataset: { key }, onclick: () => screen.judge(key) },
+      el('kbd', {}, d.key), el('span', {}, d.name)));
+    this.relabel = el('select', { class: 'esl-select', 'aria-label': 'Class that X relabels to', onchange: () => screen.setRelabel(Number(this.relabel.value)) });
+    this.note = el('input', { class: 'esl-field', placeholder: 'note (N)', 'aria-label': 'Note', maxlength: 500, onkeydown: (e) => { if (e.key === 'Enter' || e.key === 'Escape') this.note.blur(); } });
+    this.user = el('input', { class: 'esl-field', 'aria-label': 'Your name', placeholder: 'your name', maxlength: 60, onchange: () => screen.setUser(this.user.value.trim()) });
+    this.unsent = el('button', { type: 'button', class: 'esl-chip is-amber', hidden: true, title: 'Not acknowledged by the server yet; kept in this browser and sent again. Click to try now.', onclick: () => screen.outbox.flush() });
+    this.bar = el('i');
+    this.progress = el('p', { class: 'esl-muted' });
+    this.total = el('p', { class: 'esl-rate' });
+    this.pairs = el('div', { class: 'esl-pairs' });
+    this.extra = el('p', { class: 'esl-muted' });
+    this.mask = el('input', { type: 'checkbox', onchange: () => screen.setMask(this.mask.checked) });
+    this.root = el('aside', { class: 'esl-side esl-audit-side', 'aria-label': 'Verdict' }, this.crop, this.pair,
+      el('div', { class: 'esl-verdicts' }, this.buttons), el('div', { class: 'esl-row' }, el('span', { class: 'esl-muted' }, 'X to'), this.relabel), this.note,
+      el('div', { class: 'esl-row' }, el('span', { class: 'esl-muted' }, 'as'), this.user, this.unsent),
+      el('section', { class: 'esl-progress', 'aria-label': 'Progress' }, el('div', { class: 'esl-meter' }, this.bar), this.progress, this.total, this.pairs, this.extra),
+      el('label', { class: 'esl-check' }, this.mask, 'Put these verdicts into recipes as a mask'));
+  }
+
+  /** Classes for the relabel list, once the store is known. */
+  build() {
+    this.relabel.replaceChildren(...this.session.info.class_names.map((name, c) => el('option', { value: c }, name)));
+    this.user.value = this.screen.user;
+  }
+
+  drawItem(item, verdict) {
+    const { info } = this.session;
+    for (const button of this.buttons) {
+      button.disabled = !item;
+      setFlag(button, 'is-on', Boolean(verdict) && DECISIONS[button.dataset.key].decision === verdict.decision && (verdict.decision !== 'drop' || (button.dataset.key === 'd') === (verdict.note ?? '').startsWith('both')));
+    }
+    if (!item) {
+      this.pair.replaceChildren();
+      return;
+    }
+    const swatch = (c) => el('i', { class: 'esl-swatch', style: { background: cssColor(info.class_colors[c] ?? [128, 128, 128]) } });
+    this.pair.replaceChildren(swatch(item.pred), el('b', {}, info.class_names[item.pred] ?? '?'), el('span', { class: 'esl-muted' }, 'or'), swatch(item.second), el('b', {}, info.class_names[item.second] ?? '?'), el('span', { class: 'esl-muted' }, `${item.pixels} px`));
+    this.relabel.value = String(item.relabelTo ?? item.second);
+  }
+
+  /** The photo around the arc at six times its size, nothing drawn over it. */
+  drawCrop(item, photo) {
+    this.crop.resize();
+    const context = this.crop.getContext('2d');
+    const { width: w, height: h } = this.crop;
+    context.fillStyle = '#000';
+    context.fillRect(0, 0, w, h);
+    if (!item || !photo) return;
+    const [x0, y0, x1, y1] = item.box;
+    const zoom = Math.max(1, Math.min(ZOOM, w / (x1 - x0 + 12), h / (y1 - y0 + 12)));
+    context.imageSmoothingEnabled = false;
+    const cx = (x0 + x1 + 1) / 2;
+    const cy = (y0 + y1 + 1) / 2;
+    context.drawImage(photo, cx - w / 2 / zoom, cy - h / 2 / zoom, w / zoom, h / zoom, 0, 0, w, h);
+  }
+
+  drawProgress(items, verdicts, mine, outbox, shares) {
+    const { session } = this;
+    const done = items.filter((item) => mine.has(item.key)).length;
+    this.bar.style.width = items.length ? `${(100 * done) / items.length}%` : '0';
+    setText(this.progress, items.length ? `${done} of ${items.length} judged by you` : '');
+    const own = verdicts.filter((v) => v.user === this.screen.user);
+    const all = precision(own);
+    setText(this.total, all.n ? `What ESL drops was wrong: ${interval(all)}` : 'No verdicts yet: each one narrows the interval.');
+    this.pairs.replaceChildren(...precisionByPair(own).slice(0, 8).map((row) => this.pairRow(row)));
+    const parts = [];
+    const seen = agreement(own, shares);
+    if (seen.n > 0 && session.showsTruth) parts.push(`Agrees with ground truth in ${seen.agree} of ${seen.n}.`);
+    if (session.blind) parts.push('Blind: agreement with ground truth is shown when blind mode ends.');
+    const rater = raterKappa(verdicts);
+    if (rater) parts.push(`Kappa of ${rater.users.join(' and ')}: ${rater.kappa.toFixed(2)} over ${rater.n} arcs.`);
+    setText(this.extra, parts.join(' '));
+    this.unsent.hidden = outbox.size === 0;
+    setText(this.unsent, `${outbox.size} unsent`);
+  }
+
+  pairRow(row) {
+    const { info } = this.session;
+    const name = (c) => info.class_names[c] ?? '?';
+    return el('div', { class: 'esl-pair-row', title: `${name(row.pred)} or ${name(row.second)}: ${interval(row)}` },
+      el('span', {}, `${name(row.pred)} · ${name(row.second)}`), el('i', { class: 'esl-interval', style: { '--low': row.low, '--high': row.high, '--rate': row.rate } }), el('code', {}, row.n ? `${Math.round(100 * row.rate)} %` : '–'), el('small', {}, `n ${row.n}`));
+  }
+}
+
+function interval({ rate, low, high, n }) {
+  return `${(100 * rate).toFixed(0)} % (95 %: ${(100 * low).toFixed(0)} to ${(100 * high).toFixed(0)}), n = ${n}`;
+}
