@@ -5,16 +5,21 @@ reading.py   images to RGB, labels to train ids; what cannot be trusted is refus
 writing.py   PNG files that appear whole or not at all; labels to another size
 """
 
-from esl.images.headers import ImageHeader, image_size, read_header
-from esl.images.reading import decode_image, read_ids, read_image, read_label
-from esl.images.writing import encode_palette_png, encode_png, resize_label, write_palette_png, write_png
+from esl.images.headers import IMAGE_SUFFIXES, MAX_PIXELS, ImageHeader, image_size, read_header
+from esl.images.reading import LabelEncoding, decode_image, map_ids, read_ids, read_image, read_label
+from esl.images.writing import encode_jpeg, encode_palette_png, encode_png, resize_label, write_palette_png, write_png
 
 __all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
     "ImageHeader",
+    "LabelEncoding",
     "decode_image",
+    "encode_jpeg",
     "encode_palette_png",
     "encode_png",
     "image_size",
+    "map_ids",
     "read_header",
     "read_ids",
     "read_image",

@@ -11,6 +11,9 @@ from esl.errors import DataError
 MAX_PIXELS = 1 << 27
 """Largest image that is decoded (134 million pixels); a small file that claims more is a decompression bomb."""
 
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+"""Endings of the files that may be images, in lower case."""
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_END = b"\xff\xd9"

@@ -78,12 +78,21 @@ def read_label(
             f"A label must have its image's size: expected {tuple(expect_size)} (height, width), got {ids.shape} in "
             f"{path}. Take the label of this image, or resize it with nearest neighbour."
         )
+    return map_ids(ids, lookup, path)
+
+
+def map_ids(ids: NDArray[np.uint8], lookup: NDArray[np.int16], name: Path | str) -> NDArray[np.uint8]:
+    """Train ids of stored ids; `name` is for messages.
+
+    Raises:
+        DataError: ids that the lookup does not know, listed.
+    """
     unknown = lookup == UNKNOWN
     if unknown.any() and cv2.LUT(ids, unknown.astype(np.uint8)).any():
         found = np.flatnonzero((np.bincount(ids.ravel(), minlength=256) > 0) & unknown).tolist()
         raise DataError(
-            f"A label must hold only ids that its format names: {path} also holds {_listed(found)}. "
-            "Choose the format that this file has."
+            f"A label must hold only ids that its format names: {name} also holds {_listed(found)}. "
+            "Choose the format that this file has (label ids, train ids, colours?)."
         )
     return np.asarray(cv2.LUT(ids, lookup.astype(np.uint8)), np.uint8)
 
@@ -124,7 +133,7 @@ def _class_channel(pixels: NDArray[np.unsignedinteger], path: Path | str) -> NDA
 
 def _listed(ids: list[int]) -> str:
     shown = ", ".join(map(str, ids[:12]))
-    return f"{'id' if len(ids) == 1 else 'ids'} {shown}{', ...' if len(ids) > 12 else ''}"
+    return f"ids {shown}{', ...' if len(ids) > 12 else ''}"
 
 
 def _read(path: Path | str) -> bytes:

@@ -36,6 +36,14 @@ def encode_png(array: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     return bytes(data)
 
 
+def encode_jpeg(image: NDArray[np.uint8], quality: int = 85) -> bytes:
+    """JPEG bytes of (H, W, 3) uint8 RGB: for thumbnails only, since detail is lost."""
+    done, data = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise DataError(f"A JPEG must be encodable: OpenCV refused an array {image.shape} {image.dtype}.")
+    return bytes(data)
+
+
 def write_png(path: Path | str, array: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
     """Write `encode_png(array)` to `path`, whole or not at all.
 

@@ -1,0 +1,178 @@
+"""Your own images: a folder, optional labels, and a small `dataset.toml` that says what the labels mean.
+
+    classes = ["road", "car", "other"]      # or: class_set = "cityscapes19"
+    colors = [[128, 64, 128], [0, 0, 142], [70, 70, 70]]    # optional
+    label_format = "cityscapes"             # with class_set: one of its formats; default train_ids
+
+    [ids]                                   # id in the label files = class name, or "ignore"; default: 0, 1, 2, ...
+    7 = "road"
+    26 = "car"
+    0 = "ignore"
+
+    [files]                                 # optional; these are the defaults
+    images = "images"
+    labels = "labels"
+    label_ending = ".png"                   # replaces the ending of the image's name
+    image_ending = ""                       # e.g. "_leftImg8bit.png": only such images, and what is replaced
+
+    [splits]                                # optional: name = list file with one image path a line
+    train = "lists/train.txt"
+
+Without lists, a split is a folder in `images/` (`images/train/...`), and `all` is everything.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from esl.classes import IGNORE, ClassSet, class_set
+from esl.data.dataset import PairDataset, Sample
+from esl.data.listing import list_images, read_list, require_directory
+from esl.errors import ConfigError, DataError
+from esl.images import IMAGE_SUFFIXES
+
+DESCRIPTION = "dataset.toml"
+KEYS = ("classes", "class_set", "colors", "label_format", "name", "ids", "files", "splits")
+FILE_KEYS = ("images", "labels", "label_ending", "image_ending")
+_LABEL_FORMAT = "folder"
+
+
+def open_folder(
+    root: Path, split: str, classes: ClassSet | None = None, label_format: str | None = None
+) -> PairDataset:
+    """The images of a folder.
+
+    Args:
+        root: the folder, with `dataset.toml` in it unless `classes` is given and the defaults fit.
+        split: a list of `[splits]`, a folder in `images/`, or `all`.
+        classes: a class set to use instead of the file's.
+        label_format: a format of that class set.
+
+    Raises:
+        ConfigError: `dataset.toml` is not what it must be; all of its faults are named.
+        DataError: there are no images, or a list names some that are not there.
+    """
+    about = read_description(root / DESCRIPTION)
+    chosen, usual_format = _classes(about, root / DESCRIPTION, classes)
+    files: dict[str, str] = {
+        "images": "images",
+        "labels": "labels",
+        "label_ending": ".png",
+        "image_ending": "",
+        **about.get("files", {}),
+    }
+    image_root = require_directory(root / files["images"], "The folder of images")
+    ending = files["image_ending"]
+
+    def label_path(image_id: str) -> Path:
+        stem = image_id.removesuffix(ending) if ending else str(Path(image_id).with_suffix(""))
+        return root / files["labels"] / f"{stem}{files['label_ending']}"
+
+    ids = _split(root, image_root, split, about.get("splits", {}), (ending.lower(),) if ending else IMAGE_SUFFIXES)
+    return PairDataset(
+        name="folder",
+        root=root,
+        split=split,
+        class_set=chosen,
+        label_format=label_format or usual_format,
+        samples=tuple(Sample(image_id=i, image_path=image_root / i, label_path=label_path(i)) for i in ids),
+    )
+
+
+def _split(root: Path, image_root: Path, split: str, lists: Mapping[str, str], suffixes: tuple[str, ...]) -> list[str]:
+    if split in lists:
+        wanted = read_list(root / lists[split])
+        missing = [name for name in wanted if not (image_root / name).is_file()]
+        if missing:
+            raise DataError(
+                f"Each image of a list must be there: {image_root} lacks {len(missing)} of the {len(wanted)} in "
+                f"{lists[split]}, the first is {missing[0]}."
+            )
+        return wanted
+    if split == "all":
+        return list(list_images(image_root, suffixes))
+    if not (image_root / split).is_dir() or split in ("", ".", ".."):
+        folders = [p.name for p in image_root.iterdir() if p.is_dir()]
+        raise DataError(
+            f"Split must be a list in {DESCRIPTION}, a folder in {image_root}, or all "
+            f"({', '.join(sorted([*lists, *folders, 'all']))}); got {split!r}."
+        )
+    return [f"{split}/{name}" for name in list_images(image_root / split, suffixes)]
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """Contents of `dataset.toml`; empty where there is none.
+
+    Raises:
+        ConfigError: it is no TOML, or has keys or types that mean nothing; all of them are named.
+    """
+    if not path.exists():
+        return {}
+    try:
+        about = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"A description must be valid TOML: {path} is not ({error}).") from error
+    faults = [f"unknown key {key!r}" for key in about if key not in KEYS]
+    for table in ("ids", "files", "splits"):
+        if not isinstance(about.get(table, {}), dict):
+            faults.append(f"{table} must be a table")
+    files = about.get("files", {})
+    if isinstance(files, dict):
+        faults += [f"unknown key {key!r} in [files]" for key in files if key not in FILE_KEYS]
+    for table in ("files", "splits"):
+        values = about.get(table, {})
+        if isinstance(values, dict):
+            faults += [f"{table}.{key} must be text" for key, value in values.items() if not isinstance(value, str)]
+    if faults:
+        raise ConfigError(f"A description must say what it means: {path}: {'; '.join(faults)}.")
+    return about
+
+
+def _classes(about: Mapping[str, Any], path: Path, given: ClassSet | None) -> tuple[ClassSet, str]:
+    """Class set and label format; what the caller gives wins over the file."""
+    if given is not None:
+        return given, str(about.get("label_format", "train_ids"))
+    if "class_set" in about:
+        return class_set(str(about["class_set"])), str(about.get("label_format", "train_ids"))
+    names = about.get("classes")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(
+            f'A folder of images must say its classes: write classes = ["road", ...] or class_set = "cityscapes19" '
+            f"in {path}, or name a class set."
+        )
+    colors = about.get("colors", _spread_colors(len(names)))
+    try:
+        colors = tuple((int(r), int(g), int(b)) for r, g, b in colors)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"Colours must be [red, green, blue] triples of 0..255: {path} ({error}).") from error
+    if any(not 0 <= part <= 255 for color in colors for part in color):
+        raise ConfigError(f"Colours must be [red, green, blue] triples of 0..255: {path}.")
+    ids = _ids(about.get("ids"), names, path)
+    formats = {"train_ids": {**{i: i for i in range(len(names))}, IGNORE: IGNORE}, _LABEL_FORMAT: ids}
+    chosen = ClassSet(name=str(about.get("name", "folder")), names=tuple(names), colors=colors, label_formats=formats)
+    return chosen, _LABEL_FORMAT
+
+
+def _ids(table: Mapping[str, Any] | None, names: list[str], path: Path) -> dict[int, int]:
+    if table is None:
+        return {**{i: i for i in range(len(names))}, IGNORE: IGNORE}
+    ids: dict[int, int] = {}
+    for key, value in table.items():
+        if not key.isdecimal() or int(key) > 255 or (value != "ignore" and value not in names):
+            raise ConfigError(
+                f'[ids] must map 0..255 to a class or "ignore": {path} has {key} = {value!r}; classes are {", ".join(names)}.'
+            )
+        ids[int(key)] = IGNORE if value == "ignore" else names.index(value)
+    return ids
+
+
+def _spread_colors(count: int) -> list[tuple[int, int, int]]:
+    """Colours that differ: steps of the golden angle around the wheel, in three brightnesses."""
+    colors = []
+    for i in range(count):
+        hue, value = (i * 0.381966) % 1.0, (230, 160, 200)[i % 3]
+        parts = (max(0.15, min(1.0, abs((hue * 6 + shift) % 6 - 3) - 1)) for shift in (0, 4, 2))
+        red, green, blue = (round(value * part) for part in parts)
+        colors.append((red, green, blue))
+    return colors
