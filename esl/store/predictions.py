@@ -53,7 +53,7 @@ class PredictionStore:
 
     @classmethod
     def create(cls, directory: Path | str, manifest: StoreManifest, *, rank: int = 0, world: int = 1) -> Self:
-        """Start a store, or go on with the one that is there if its manifest is the same.
+        """Start a store, or go on with the one that is there if its manifest is the same; claims the right to write.
 
         Args:
             directory: a new or empty folder, or a store.
@@ -72,12 +72,15 @@ class PredictionStore:
                     f"A store goes on only with what it was begun with; {directory} differs in {'; '.join(differences)}. "
                     "Repeat the first command, or name a new --store."
                 )
+            store.start_writing()
             return store
         _refuse_foreign_files(directory)
         LogitsArray(directory, len(manifest.image_ids), manifest.logits_shape, manifest.logits_type).create()
         # The manifest comes last: a folder with one is a whole store, if an empty one.
         write_json(directory / MANIFEST_NAME, manifest.to_json())
-        return cls(directory, manifest, rank, world)
+        store = cls(directory, manifest, rank, world)
+        store.start_writing()
+        return store
 
     @classmethod
     def open(cls, directory: Path | str, *, rank: int = 0, world: int = 1) -> Self:
@@ -215,7 +218,7 @@ class PredictionStore:
     def start_writing(self) -> ChunkWriter:
         """Claim this rank, sweep what a killed process left, forget images whose chunk is gone.
 
-        The first `write` does the same; call it earlier to see what is left to do before the work begins.
+        `create` and the first `write` call it.
         """
         with self._lock:
             if self._writer is None:

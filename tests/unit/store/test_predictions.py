@@ -55,7 +55,8 @@ def test_what_is_written_is_read_relative_to_each_pixels_maximum(tmp_path: Path)
         x = logits(image_id)
         np.testing.assert_array_equal(store.read(image_id), x - x.max(0))
         assert store.read(image_id).dtype == np.float32
-    assert store.is_complete and store.num_done == len(IDS)
+    assert store.is_complete
+    assert store.num_done == len(IDS)
 
 
 def test_maps_come_from_the_stored_logits_in_the_recorded_order(tmp_path: Path) -> None:
@@ -64,7 +65,8 @@ def test_maps_come_from_the_stored_logits_in_the_recorded_order(tmp_path: Path) 
         expected = derive_maps(store.read(IDS[0]), MAP_SIZE, interpolate="logits", second=True)
         maps = store.maps(IDS[0], second=True)
     np.testing.assert_array_equal(maps.entropy, expected.entropy)
-    assert maps.second is not None and expected.second is not None
+    assert maps.second is not None
+    assert expected.second is not None
     np.testing.assert_array_equal(maps.second, expected.second)
 
 
@@ -84,9 +86,12 @@ def test_a_smaller_image_and_its_valid_region_come_back(tmp_path: Path) -> None:
         store.write(IDS[1], logits(IDS[1]))
     store = PredictionStore.open(tmp_path / "s")
     assert store.read(IDS[0]).shape == (7, 3, 4)
-    assert store.valid(IDS[0]) == (20, 30) and store.valid(IDS[1]) == MAP_SIZE
+    assert store.valid(IDS[0]) == (20, 30)
+    assert store.valid(IDS[1]) == MAP_SIZE
     label = store.maps(IDS[0]).label
-    assert (label[20:] == 255).all() and (label[:, 30:] == 255).all() and (label[:20, :30] < 7).all()
+    assert (label[20:] == 255).all()
+    assert (label[:, 30:] == 255).all()
+    assert (label[:20, :30] < 7).all()
     assert int(store.histogram().counts[0].sum()) == 20 * 30 + MAP_SIZE[0] * MAP_SIZE[1]
 
 
@@ -126,9 +131,7 @@ def test_zarr_itself_reads_the_array(tmp_path: Path) -> None:
 
 def test_a_custom_class_set_travels_with_the_store(tmp_path: Path) -> None:
     own = ClassSet(name="mine", names=("a", "b"), colors=((1, 2, 3), (4, 5, 6)), label_formats={"ids": {7: 0, 9: 1}})
-    with PredictionStore.create(
-        tmp_path / "s", manifest(class_set=own, label_format="ids", logits_shape=(2, 5, 9))
-    ):
+    with PredictionStore.create(tmp_path / "s", manifest(class_set=own, label_format="ids", logits_shape=(2, 5, 9))):
         pass
     assert PredictionStore.open(tmp_path / "s").class_set == own
 
@@ -167,7 +170,8 @@ def test_a_torn_line_and_stray_files_do_not_count_and_are_swept(tmp_path: Path) 
     (tmp_path / "s" / ".manifest.json.xyz.partial").write_bytes(b"half")
     (tmp_path / "s" / "logits.zarr" / "c.5.0.0.0").write_bytes(b"chunk without a line")
     store = PredictionStore.open(tmp_path / "s")
-    assert store.num_done == 3 and not store.has(IDS[3])
+    assert store.num_done == 3
+    assert not store.has(IDS[3])
     fill(tmp_path / "s")
     assert contents(tmp_path / "s") == contents(tmp_path / "whole")
 

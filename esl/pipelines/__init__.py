@@ -1,0 +1,1 @@
+"""Use cases: one function puts the parts together for one job."""
