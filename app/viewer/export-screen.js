@@ -1,2 +1,140 @@
-import { el } from './dom.js';
-export class ExportScreen { constructor() { this.root = el('main', {}, 'export'); this.bindings = []; } }
+// The Export screen: recipe, set, kinds, dry run, progress; the server reads every file again and compares.
+import { el, setText } from './dom.js';
+import { JobCard } from './job-card.js';
+import { showCount } from './quantise.js';
+import { recipeBody, isDirty } from './recipes.js';
+
+const KINDS = [
+  ['train_ids', 'Train ids', 'PNG, 255 = ignore: what training reads', true], ['label_ids', 'Label ids', 'PNG in Cityscapes’ own ids'],
+  ['color', 'Colour', 'palette PNG'], ['difference', 'Difference', 'neither, both, SSL only, ESL only'],
+  ['scores', 'Entropy and confidence', '16-bit PNG, the integers of the screen'], ['figures', 'Figures', 'layout of Figures 1 and 2'],
+  ['statistics', 'Statistics', 'CSV: coverage and error by class', true], ['verdicts', 'Verdicts', 'CSV with pixels and weights'],
+];
+
+export function showBytes(n) {
+  if (n >= 1e9) return `${(n / 1e9).toFixed(1)} GB`;
+  return n >= 1e6 ? `${(n / 1e6).toFixed(1)} MB` : `${Math.ceil(n / 1e3)} kB`;
+}
+
+export class ExportScreen {
+  constructor(context) {
+    this.context = context;
+    this.wantsImage = false;
+    const { session } = context;
+    this.session = session;
+    this.recipe = el('select', { class: 'esl-select', 'aria-label': 'Recipe', onchange: () => this.changed() });
+    this.saveNow = el('button', { type: 'button', class: 'esl-btn', onclick: () => this.saveScreen() }, 'Save the thresholds on screen as a recipe');
+    this.criterion = el('select', { class: 'esl-select', 'aria-label': 'Rule' }, el('option', { value: 'entropy' }, 'ESL (entropy)'), el('option', { value: 'max_prob' }, 'SSL (largest probability)'));
+    this.set = el('select', { class: 'esl-select', 'aria-label': 'Images', onchange: () => this.changed() });
+    this.naming = el('select', { class: 'esl-select', 'aria-label': 'File names', onchange: () => this.changed() },
+      el('option', { value: 'path' }, 'the image’s relative path, .png'), el('option', { value: 'cityscapes' }, '…_pseudo_labelTrainIds.png'));
+    this.kinds = KINDS.map(([id, name, hint, on]) => {
+      const box = el('input', { type: 'checkbox', checked: Boolean(on), onchange: () => this.changed() });
+      return { id, box, root: el('label', { class: 'esl-kind' }, box, el('b', {}, name), el('small', {}, hint)) };
+    });
+    this.preview = el('p', { class: 'esl-export-preview', role: 'status' }, 'A dry run shows what would be written.');
+    this.dry = el('button', { type: 'button', class: 'esl-btn', onclick: () => this.start(true) }, 'Dry run');
+    this.go = el('button', { type: 'button', class: 'esl-btn is-main', onclick: () => this.start(false) }, 'Export');
+    this.jobs = el('div', { class: 'esl-jobs' });
+    const field = (name, ...nodes) => el('div', { class: 'esl-form-row' }, el('span', {}, name), el('div', { class: 'esl-row' }, nodes));
+    this.root = el('main', { class: 'esl-export' }, el('div', { class: 'esl-form' },
+      el('h2', {}, 'Export pseudo-labels'), el('p', { class: 'esl-muted' }, 'What is written is what the screen shows, to the pixel. The recipe and the files’ hashes travel with them.'),
+      field('Recipe', this.recipe), field('', this.criterion, this.saveNow), field('Images', this.set), field('Names', this.naming),
+      el('div', { class: 'esl-kinds', role: 'group', 'aria-label': 'What to write' }, this.kinds.map((k) => k.root)),
+      el('div', { class: 'esl-row' }, this.dry, this.go), this.preview, this.jobs));
+    this.bindings = [{ keys: ['Ctrl+s'], name: 'Save recipe', always: true, run: () => this.saveScreen() }];
+    session.on('info', () => this.onInfo());
+    session.on('recipe', () => this.loadRecipes());
+    session.on('filter', () => this.fillSets());
+  }
+
+  onInfo() {
+    this.fillSets();
+    this.loadRecipes();
+  }
+
+  fillSets() {
+    const { session } = this;
+    const chosen = this.set.value;
+    const filtered = session.filteredOrder;
+    this.set.replaceChildren(el('option', { value: 'all' }, `all ${session.info.num_done} images`),
+      ...(filtered && filtered.length < session.info.num_images ? [el('option', { value: 'filter' }, `the ${filtered.length} filtered images (${session.filter || 'brushed'})`)] : []),
+      el('option', { value: 'image' }, `the image on screen (#${session.index})`), el('option', { value: 'judged' }, 'images with verdicts'));
+    this.set.value = [...this.set.options].some((o) => o.value === chosen) ? chosen : 'all';
+  }
+
+  async loadRecipes() {
+    const { session } = this;
+    try {
+      const { recipes } = await session.api.recipes(session.sid);
+      const chosen = session.recipe?.id ?? this.recipe.value;
+      this.recipe.replaceChildren(...recipes.map((r) => el('option', { value: r.id }, `${r.name || 'unnamed'}  ·  ν* ${r.nu_star} μ* ${r.mu_star}  ·  ${r.criterion === 'max_prob' ? 'SSL' : 'ESL'}  ·  ${String(r.id).slice(0, 8)}`)));
+      if (recipes.some((r) => r.id === chosen)) this.recipe.value = chosen;
+      this.go.disabled = this.dry.disabled = recipes.length === 0;
+      this.saveNow.hidden = !isDirty(session) && recipes.length > 0;
+      if (recipes.length === 0) setText(this.preview, 'Save the thresholds as a recipe first: an export always names one.');
+    } catch (error) {
+      setText(this.preview, error.message);
+      this.context.say(`Recipes could not be read. ${error.message}`, () => this.loadRecipes());
+    }
+  }
+
+  async saveScreen() {
+    const { session } = this;
+    const name = this.context.top.recipe.name.value.trim() || `ν* ${session.rule.nuStar} · μ* ${session.rule.muStar}`;
+    const body = recipeBody(session, name, this.criterion.value);
+    try {
+      const saved = await session.api.saveRecipe(body);
+      session.recipe = { ...body, ...saved };
+      session.emit('recipe');
+    } catch (error) {
+      this.context.say(`The recipe was not saved. ${error.message}`, () => this.saveScreen());
+    }
+  }
+
+  changed() {
+    setText(this.preview, 'A dry run shows what would be written.');
+  }
+
+  async images() {
+    const { session } = this;
+    if (this.set.value === 'image') return [session.index];
+    if (this.set.value === 'filter') return session.filteredOrder;
+    if (this.set.value === 'judged') return [...new Set((await session.api.verdicts(session.sid, '')).verdicts.map((v) => v.i))];
+    return null;
+  }
+
+  async start(isDry) {
+    const { session } = this;
+    const kinds = this.kinds.filter((k) => k.box.checked).map((k) => k.id);
+    if (kinds.length === 0) {
+      setText(this.preview, 'Choose at least one kind of file.');
+      return;
+    }
+    try {
+      const images = await this.images();
+      const body = { sid: session.sid, recipe: this.recipe.value, kinds, naming: this.naming.value, ...(images ? { images } : {}), ...(isDry ? { dry_run: true } : {}) };
+      const answer = await session.api.startExport(body);
+      if (isDry) setText(this.preview, `Would write ${showCount(answer.num_files)} files for ${showCount(answer.num_images)} images, about ${showBytes(answer.num_bytes)}; the first is ${answer.first}.`);
+      else this.follow(answer.job);
+    } catch (error) {
+      setText(this.preview, error.message);
+      this.context.say(error.message, () => this.start(isDry));
+    }
+  }
+
+  follow(job) {
+    const { api } = this.session;
+    const report = el('p', { class: 'esl-report' });
+    const card = new JobCard({
+      title: `Export ${job}`, ask: () => api.exportStatus(job), cancel: () => api.cancelExport(job), pollMs: this.context.boot.pollMs ?? 1000,
+      ondone: (status) => {
+        const r = status.report;
+        if (status.state === 'done' && r) setText(report, `✓ ${showCount(r.files)} files, ${showBytes(r.bytes)}, ${showCount(r.verified)} read again and equal. ${r.path}`);
+        if (status.state === 'cancelled') setText(report, 'Cancelled; what is written stays, and the same export continues it.');
+      },
+    });
+    card.root.append(report);
+    this.jobs.prepend(card.root);
+  }
+}

@@ -4,7 +4,7 @@ import { Controls } from './controls.js';
 import { Curves } from './curves.js';
 import { el } from './dom.js';
 import { Frames } from './frames.js';
-import { ImageList } from './list.js';
+import { ImageList, KEYS } from './list.js';
 import { inspectBindings } from './inspect-keys.js';
 import { KIND, KINDS } from './kinds.js';
 import { PaneGrid } from './pane-grid.js';
@@ -14,6 +14,7 @@ import { showCount, showPercent } from './quantise.js';
 import { Summary } from './summary.js';
 import { summarise } from './statistics.js';
 import { PaneCards } from './pane-cards.js';
+import { acceptDrops } from './upload.js';
 
 const MOVING = new Set(['ssl', 'esl', 'ssl-esl', 'esl-ssl', 'errors']);
 const MIXES = [0, 0.35, 0.65, 0.95];
@@ -45,6 +46,7 @@ export class InspectScreen {
       el('div', { class: 'esl-centre' }, this.tools, this.bar, this.grid.root, this.probe.panel, this.probe.line),
       el('aside', { class: 'esl-side', 'aria-label': 'Thresholds and classes' }, this.controls.root, this.summary.root, this.table.root, this.curves.root));
     this.bindings = inspectBindings(this);
+    acceptDrops(this.root, session, context.say);
     this.listen();
   }
 
@@ -98,10 +100,27 @@ export class InspectScreen {
     this.applyBrush();
     this.list.markSeen(maps.i);
     this.list.reveal();
-    const image = this.list.byIndex?.get(maps.i);
+    const image = typeof maps.i === 'string' ? this.session.own : this.list.byIndex?.get(maps.i);
     this.imageName.textContent = image ? `${image.name}  ·  ${maps.W} × ${maps.H}` : '';
     this.frames.request('view', 'scope');
     this.context.touchHash();
+  }
+
+  /** Panes, camera, filter, colours and mix of a link. */
+  applyView(view) {
+    const { grid, list } = this;
+    const kinds = (view.panes ?? []).filter((id) => KIND.has(id)).slice(0, 4);
+    kinds.forEach((id, n) => grid.panes[n].setKind(id));
+    if ([1, 2, 4].includes(kinds.length)) grid.setCount(kinds.length);
+    if (view.camera) {
+      [grid.camera.cx, grid.camera.cy, grid.camera.scale] = view.camera;
+      grid.camera.fitted = false;
+    }
+    if (view.mix) this.setMix(view.mix);
+    if (view.colorBy) this.setColor(view.colorBy);
+    if (view.sort && KEYS.some(([id]) => id === view.sort)) list.key = list.sort.value = view.sort;
+    if (view.filter) list.search.value = this.session.filter = view.filter;
+    if (view.sort || view.filter) list.rank();
   }
 
   setLoading(on) {

@@ -112,6 +112,7 @@ export class ImageList {
   apply(order, values, seen, mark) {
     const keep = order.map((i, n) => [i, values ? values[n] : null]).filter(([i]) => seen === null || this.seen.has(i) === seen);
     this.order = keep.map(([i]) => i);
+    this.session.filteredOrder = this.order;
     this.values = values ? new Map(keep) : null;
     this.mark = mark;
     this.refresh();
