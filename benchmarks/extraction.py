@@ -66,6 +66,8 @@ def run_pipeline(name: str, folder: Path, repeats: int) -> Measurement:
     paths = sorted(folder.glob("*.png"))
     info = NetworkInfo(num_classes=19, class_set="cityscapes19")
     network = build_network(info).eval()
+    for block_end in (m for n, m in network.named_parameters() if n.endswith("bn3.weight")):
+        block_end.data.fill_(0.2)  # random residual blocks would otherwise double the activations, 33 times over
     if name == "reference":
         from benchmarks import reference_way
 

@@ -92,7 +92,7 @@ class Predictor:
             rgb = batch.permute(0, 3, 1, 2).float()
             logits = self._main_logits(self._network.normalise(rgb).to(self._dtype))
             if self.precision == "bf16":
-                logits = (logits - logits.amax(1, keepdim=True)).half()
+                logits = _relative_half(logits)
             result: NDArray[np.float32] | NDArray[np.float16] = logits.contiguous().cpu().numpy()
         return result
 
@@ -101,6 +101,15 @@ class Predictor:
             x = self._network.get_submodule(stage)(x)
         logits: Tensor = self._network.get_submodule(MAIN_HEAD)(x.float())
         return logits
+
+
+def _relative_half(logits: Tensor) -> Tensor:
+    """Float16, relative to each pixel's maximum; finite where `logits` are, NaN where they are not.
+
+    A class that is more than 65504 behind has probability 0 at 65504 as well, so nothing is lost by stopping there.
+    """
+    relative = (logits - logits.amax(1, keepdim=True)).clamp(min=torch.finfo(torch.float16).min)
+    return torch.where(logits.isfinite(), relative, torch.nan).half()
 
 
 def resolve_device(device: DeviceName) -> str:

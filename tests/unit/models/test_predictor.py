@@ -130,3 +130,12 @@ def test_the_head_runs_in_float32_whatever_the_precision() -> None:
     assert network.get_parameter("layer6.conv2d_list.0.weight").dtype == torch.float32
     assert network.get_parameter("layer4.1.conv2.weight").dtype == torch.bfloat16
     assert network.scale.dtype == torch.float32
+
+
+def test_half_logits_are_finite_exactly_where_the_networks_are() -> None:
+    logits = torch.tensor([[1e6, 0.0, -1e9], [5.0, float("-inf"), 0.0], [1.0, float("nan"), 0.0]])[:, :, None, None]
+    half = predictor._relative_half(logits)[:, :, 0, 0]
+    assert half.dtype == torch.float16
+    assert half[0].tolist() == [0, -65504, -65504]
+    assert half[1, 1].isnan()
+    assert half[2].isnan().any()
