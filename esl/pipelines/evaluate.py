@@ -1,0 +1,226 @@
+"""Score predictions against ground truth, with the protocol beside the number (decision 5)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esl.classes import SUBSET_13, SUBSET_16, ClassSet, class_set
+from esl.data.dataset import PairDataset
+from esl.data.opening import open_dataset
+from esl.data.transforms import resize_image
+from esl.errors import DataError
+from esl.labeling.maps import derive_maps
+from esl.metrics.confusion import ConfusionMatrix
+from esl.models.predictor import DeviceName, PrecisionName, Predictor
+from esl.progress import Progress, ShouldStop, never_stop, no_progress
+
+if TYPE_CHECKING:
+    from esl.store.predictions import PredictionStore
+
+Protocol = Literal["advent", "bdl"]
+"""`advent`: logits are resized to the label and then decided; `bdl`: probabilities are."""
+Logits = NDArray[np.float32] | NDArray[np.float16]
+_ORDER: dict[Protocol, Literal["logits", "probs"]] = {"advent": "logits", "bdl": "probs"}
+_SUBSETS = {"mIoU16": SUBSET_16, "mIoU13": SUBSET_13}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationReport:
+    """Scores of one set of predictions on one split."""
+
+    dataset: str
+    split: str
+    class_set: str
+    num_images: int
+    protocol: str
+    """What a reader must know to compare the number: order of interpolation, sizes, precision."""
+    predictions: str
+    """Where the predictions came from: a checkpoint or a store."""
+    miou: float
+    """Mean over the classes that occur, in [0, 1]."""
+    iou: tuple[float | None, ...]
+    """Per class in [0, 1]; None where a class is neither in the labels nor predicted."""
+    accuracy: float
+    """Share of labelled pixels that are right."""
+    subsets: dict[str, float]
+    """Means over the 16 and 13 shared classes, where the class set has 19."""
+    target_labels_chose: bool = False
+    """Whether the checkpoint was chosen on labels of the target domain."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """A table for the terminal; IoU in percent."""
+        names = class_set(self.class_set).names
+        width = max(len(name) for name in (*names, "mIoU16"))
+        rows = [f"  {name:<{width}}  {_percent(value)}" for name, value in zip(names, self.iou, strict=True)]
+        rows += [f"  {name:<{width}}  {_percent(value)}" for name, value in self.subsets.items()]
+        head = f"{self.predictions} on {self.dataset} {self.split}: {self.num_images} images"
+        notes = ["The checkpoint was chosen on target labels."] if self.target_labels_chose else []
+        return "\n".join(
+            [head, *rows, f"  {'mIoU':<{width}}  {_percent(self.miou)}", f"Protocol: {self.protocol}", *notes]
+        )
+
+
+def evaluate_checkpoint(
+    checkpoint: Path | str,
+    *,
+    dataset: str,
+    root: Path | str,
+    split: str,
+    size: tuple[int, int],
+    class_set_name: str = "",
+    protocol: Protocol = "advent",
+    device: DeviceName = "auto",
+    precision: PrecisionName = "auto",
+    progress: Progress = no_progress,
+    should_stop: ShouldStop = never_stop,
+) -> EvaluationReport:
+    """Predict every labelled image of a split at `size` and score it at its label's own size.
+
+    Args:
+        checkpoint: what `resolve_checkpoint` takes.
+        dataset: name of the data set.
+        root: its folder.
+        split: with labels.
+        size: (height, width) that images are resized to for the network.
+        class_set_name: classes to score; the checkpoint's when empty.
+        protocol: order of interpolation.
+        device: where to predict.
+        precision: what to predict in.
+        progress: told after each image.
+        should_stop: asked before each image.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used, or has other classes.
+        DataError: the split has no labels, or a file cannot be used.
+    """
+    predictor = Predictor.load(checkpoint, device=device, precision=precision)
+    pairs = open_dataset(dataset, root, split, class_set_name or predictor.info.class_set)
+    matrix = score(predictor.predict, pairs, size, protocol=protocol, progress=progress, should_stop=should_stop)
+    how = f"input {size[0]}x{size[1]}, {predictor.precision}"
+    report = report_of(matrix, pairs, protocol=protocol, how=how, predictions=str(checkpoint))
+    return EvaluationReport(**(asdict(report) | {"target_labels_chose": _chosen_on_target(predictor)}))
+
+
+def evaluate_store(
+    store: "PredictionStore",
+    *,
+    dataset: str,
+    root: Path | str,
+    split: str,
+    protocol: Protocol = "advent",
+    progress: Progress = no_progress,
+    should_stop: ShouldStop = never_stop,
+) -> EvaluationReport:
+    """Score the predictions that a store holds, at each label's own size.
+
+    Raises:
+        DataError: an image of the split is not in the store, or has no label.
+    """
+    pairs = open_dataset(dataset, root, split, store.class_set.name)
+    missing = [i for i in pairs.image_ids if pairs.has_label(i) and not store.has(i)]
+    if missing:
+        raise DataError(f"A store must hold every labelled image of {split}: {len(missing)} are missing, e.g. {missing[0]}. Finish `extract`.")
+    matrix = _score_stored(store, pairs, protocol, progress, should_stop)
+    how = f"stored logits, {store.manifest.precision}"
+    return report_of(matrix, pairs, protocol=protocol, how=how, predictions="store")
+
+
+def score(
+    predict: Callable[[NDArray[np.uint8]], Logits],
+    pairs: PairDataset,
+    size: tuple[int, int],
+    *,
+    protocol: Protocol = "advent",
+    share: tuple[int, int] = (0, 1),
+    progress: Progress = no_progress,
+    should_stop: ShouldStop = never_stop,
+) -> ConfusionMatrix:
+    """Confusion matrix of a network over the labelled images of a split, each scored at its label's size.
+
+    Args:
+        predict: (B, H, W, 3) uint8 -> (B, C, h, w) logits.
+        pairs: images and labels.
+        size: (height, width) of the network's input.
+        protocol: order of interpolation.
+        share: (rank, ranks): this process takes every ranks-th image.
+        progress: told after each image.
+        should_stop: asked before each image; a partial matrix comes back when it says so.
+    """
+    matrix = ConfusionMatrix(pairs.class_set.num_classes)
+    ids = labelled_ids(pairs)[share[0] :: share[1]]
+    for done, image_id in enumerate(ids):
+        if should_stop():
+            break
+        image = resize_image(pairs.read_image(image_id), size)
+        label = pairs.read_label(image_id)
+        _count(matrix, predict(image[None])[0], label, protocol, image_id)
+        progress(done + 1, len(ids))
+    return matrix
+
+
+def _score_stored(
+    store: "PredictionStore", pairs: PairDataset, protocol: Protocol, progress: Progress, should_stop: ShouldStop
+) -> ConfusionMatrix:
+    matrix = ConfusionMatrix(pairs.class_set.num_classes)
+    ids = labelled_ids(pairs)
+    for done, image_id in enumerate(ids):
+        if should_stop():
+            break
+        _count(matrix, store.read(image_id), pairs.read_label(image_id), protocol, image_id)
+        progress(done + 1, len(ids))
+    return matrix
+
+
+def _count(matrix: ConfusionMatrix, logits: Logits, label: NDArray[np.uint8], protocol: Protocol, image_id: str) -> None:
+    height, width = label.shape
+    maps = derive_maps(logits, (height, width), interpolate=_ORDER[protocol], source=image_id)
+    matrix.update(label, maps.label)
+
+
+def labelled_ids(pairs: PairDataset) -> Sequence[str]:
+    """Ids of the images that have a label.
+
+    Raises:
+        DataError: none has.
+    """
+    ids = [image_id for image_id in pairs.image_ids if pairs.has_label(image_id)]
+    if not ids:
+        raise DataError(f"Scoring needs labels: {pairs.name} {pairs.split} in {pairs.root} has none.")
+    return ids
+
+
+def report_of(
+    matrix: ConfusionMatrix, pairs: PairDataset, *, protocol: Protocol, how: str, predictions: str
+) -> EvaluationReport:
+    """The numbers of a finished matrix, with the protocol in words."""
+    order = "logits resized to the label's size, then decided" if protocol == "advent" else "probabilities resized to the label's size, then decided"
+    classes: ClassSet = pairs.class_set
+    subsets = {name: matrix.miou(ids) for name, ids in _SUBSETS.items()} if classes.num_classes == 19 else {}
+    return EvaluationReport(
+        dataset=pairs.name,
+        split=pairs.split,
+        class_set=classes.name,
+        num_images=len(labelled_ids(pairs)),
+        protocol=f"{protocol}: {order}; bilinear, corners aligned; single scale; one confusion matrix over the split; {how}",
+        predictions=predictions,
+        miou=matrix.miou(),
+        iou=tuple(None if np.isnan(v) else float(v) for v in matrix.iou()),
+        accuracy=matrix.accuracy(),
+        subsets=subsets,
+    )
+
+
+def _chosen_on_target(predictor: Predictor) -> bool:
+    return bool(predictor.info.provenance.get("chosen_on_target_labels", False))
+
+
+def _percent(value: float | None) -> str:
+    return "  n/a" if value is None or np.isnan(value) else f"{100 * value:5.1f}"

@@ -1,0 +1,183 @@
+"""A run is a directory that says everything about itself (decision 11).
+
+    config.json      what the run was told, resolved
+    status.json      state, step, rate, heartbeat: written by the run, read by anyone
+    metrics.jsonl    one JSON object per line, appended
+    log.txt          what it said
+    checkpoints/     step_NNNNNN/, LATEST, BEST
+    run.lock         held by the process that trains
+
+The page and the shell read these files and need no process to be alive.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from esl.errors import CheckpointError, DataError
+from esl.files import read_json, write_json
+from esl.store.processes import process_started
+
+RunState = Literal["queued", "running", "stopping", "stopped", "done", "failed", "crashed"]
+STATES: tuple[str, ...] = get_args(RunState)
+HEARTBEAT_SECONDS = 2.0
+"""A living run writes its status at least this often, but for single steps that take longer."""
+SILENT_SECONDS = 300.0
+"""A run on another host that said nothing for so long is taken for dead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStatus:
+    """What a run last said of itself."""
+
+    state: RunState = "queued"
+    step: int = 0
+    steps: int = 0
+    phase: str = ""
+    """What it is doing: `training`, `evaluating`, `saving`, ..."""
+    message: str = ""
+    """Last error or notice, in words."""
+    rate: float = 0.0
+    """Steps per second, recently."""
+    eta_seconds: float = 0.0
+    miou: float = -1.0
+    """Last mIoU on the selection split in [0, 1]; -1 before there is one."""
+    device: str = ""
+    precision: str = ""
+    host: str = ""
+    pid: int = 0
+    process_started: str = ""
+    """Start time of the process by the kernel's clock: tells a process from a later one with its number."""
+    started: float = 0.0
+    """Unix time of the first start."""
+    updated: float = 0.0
+    """Unix time of this writing: the heartbeat."""
+
+
+class RunDirectory:
+    """One run's files."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.config_path = self.path / "config.json"
+        self.status_path = self.path / "status.json"
+        self.metrics_path = self.path / "metrics.jsonl"
+        self.log_path = self.path / "log.txt"
+        self.checkpoints_dir = self.path / "checkpoints"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run was ever started here."""
+        return self.config_path.is_file()
+
+    def create(self) -> "RunDirectory":
+        """Make the folder.
+
+        Raises:
+            DataError: it cannot be made, or something else is in it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            entries = {p.name for p in self.path.iterdir()}
+        except OSError as error:
+            raise DataError(
+                f"A run needs a folder that can be written: {self.path} ({error.strerror}). Choose another."
+            ) from error
+        if not self.exists and entries - {"run.lock", "status.json", "log.txt"}:
+            raise DataError(
+                f"A new run needs an empty folder: {self.path} holds {', '.join(sorted(entries)[:3])}. Choose another."
+            )
+        return self
+
+    def status(self) -> RunStatus:
+        """What the run last said, or `crashed` where its process is gone. `queued` before the first start."""
+        said = self._said()
+        if said.state in ("running", "stopping") and not _is_alive(said):
+            return replace(
+                said, state="crashed", message=said.message or f"The process {said.pid} on {said.host} is gone."
+            )
+        return said
+
+    def write_status(self, status: RunStatus) -> RunStatus:
+        """Write `status` as this process's, with a new heartbeat."""
+        status = replace(status, **_this_process(), updated=time.time())
+        write_json(self.status_path, asdict(status))
+        return status
+
+    def _said(self) -> RunStatus:
+        if not self.status_path.is_file():
+            return RunStatus()
+        values = read_json(self.status_path)
+        known = {f.name for f in fields(RunStatus)}
+        return RunStatus(**{k: v for k, v in values.items() if k in known})
+
+    def metrics(self, after: int = 0) -> Iterator[Mapping[str, Any]]:
+        """Lines of metrics.jsonl, from the `after`-th on; an unfinished last line is left for the next reading."""
+        if not self.metrics_path.is_file():
+            return
+        with open(self.metrics_path, encoding="utf-8") as stream:
+            for number, line in enumerate(stream):
+                if number >= after and line.endswith("\n"):
+                    yield json.loads(line)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run: one process trains in a directory. A dead process's hold ends with it.
+
+        Raises:
+            CheckpointError: another process holds it, with its number and host.
+        """
+        said = self._said()
+        elsewhere = said.state in ("running", "stopping") and said.host != socket.gethostname() and _is_alive(said)
+        if elsewhere:
+            raise CheckpointError(self._held_by(said))
+        # POSIX record locks end with their process, are not inherited by forked workers, and work on NFS.
+        handle = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        key = str(self.path.resolve())
+        try:
+            if key in _held_here:
+                raise BlockingIOError
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            os.close(handle)
+            raise CheckpointError(self._held_by(self._said())) from error
+        _held_here.add(key)
+        try:
+            yield
+        finally:
+            _held_here.discard(key)
+            os.close(handle)
+
+    def _held_by(self, said: RunStatus) -> str:
+        return (
+            f"A run directory must be used by one process at a time: {self.path} is held by process {said.pid} on "
+            f"{said.host or 'this host'}. Wait for it, stop it, or choose another --run."
+        )
+
+
+_held_here: set[str] = set()
+
+
+def list_runs(root: Path | str) -> list[RunDirectory]:
+    """Runs right below `root`, by name."""
+    root = Path(root)
+    if not root.is_dir():
+        return []
+    return [RunDirectory(p) for p in sorted(root.iterdir()) if (p / "config.json").is_file()]
+
+
+def _this_process() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "process_started": process_started(os.getpid())}
+
+
+def _is_alive(said: RunStatus) -> bool:
+    if said.host != socket.gethostname():
+        return time.time() - said.updated < SILENT_SECONDS
+    return bool(said.process_started) and process_started(said.pid) == said.process_started

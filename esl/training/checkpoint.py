@@ -1,0 +1,172 @@
+"""Checkpoints that are whole or not there (decision 13).
+
+    checkpoints/
+      step_000200/            a folder takes this name only when all is written and synced
+        model.safetensors     weights under published names, model.json beside it: opens like any checkpoint
+        disc_main.safetensors
+        optim.safetensors     optimisers' tensors by parameter name
+        state.json            step, scores, counters, config and data digests
+        manifest.json         sha256 and size of each file
+      LATEST  BEST            name of a folder
+
+The newest, the one before it and the best are kept. A resume takes the newest folder whose manifest holds, says so where it is not the newest, and sweeps partial ones.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from esl.errors import CheckpointError, DataError
+from esl.files import PARTIAL_SUFFIX, fsync_directory, read_json, sha256_of, write_bytes, write_json, write_text
+from esl.models.weights import NetworkInfo, save_network
+
+LATEST, BEST = "LATEST", "BEST"
+_PATTERN = "step_[0-9]*"
+
+
+def checkpoint_name(step: int) -> str:
+    """Folder of the checkpoint after `step` updates."""
+    return f"step_{step:06d}"
+
+
+def save_checkpoint(
+    root: Path,
+    step: int,
+    *,
+    network: nn.Module,
+    info: NetworkInfo,
+    tensors: Mapping[str, Mapping[str, Tensor]],
+    state: Mapping[str, Any],
+    is_best: bool,
+) -> Path:
+    """Write one checkpoint and point LATEST (and BEST) at it; then drop those that are neither.
+
+    Args:
+        root: the run's `checkpoints` folder.
+        step: updates done.
+        network: goes to `model.safetensors` with `info` beside it.
+        info: what the network is.
+        tensors: other files, by name without `.safetensors`.
+        state: plain values for `state.json`.
+        is_best: whether BEST shall name it.
+
+    Raises:
+        DataError: it cannot be written; the checkpoints before it are as they were.
+    """
+    final = _unused(root / checkpoint_name(step))
+    partial = final.with_name(final.name + PARTIAL_SUFFIX)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        save_network(partial / "model.safetensors", network, info)
+        for name, values in tensors.items():
+            write_bytes(partial / f"{name}.safetensors", save({k: v.detach().cpu().contiguous() for k, v in values.items()}))
+        write_json(partial / "state.json", {**state, "step": step})
+        files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256_of(p)} for p in sorted(partial.iterdir())}
+        write_json(partial / "manifest.json", {"files": files})
+        os.replace(partial, final)
+        fsync_directory(root)
+    except OSError as error:
+        raise DataError(
+            f"A checkpoint must be writable in full: {final} was not ({error.strerror or error}). Free disk space and "
+            "run the same command again; the checkpoint before it is whole."
+        ) from error
+    if is_best:
+        write_text(root / BEST, final.name + "\n")
+    write_text(root / LATEST, final.name + "\n")
+    _drop_others(root)
+    return final
+
+
+def _unused(final: Path) -> Path:
+    """`final`, or a name that sorts right behind it: a whole checkpoint is never deleted to make room for its own step."""
+    names = [final, *(final.with_name(f"{final.name}.{again}") for again in range(1, 100))]
+    return next(name for name in names if not name.exists())
+
+
+def _drop_others(root: Path) -> None:
+    """Keep the newest, the one before it (should the newest be damaged later), and the best."""
+    folders = _folders(root)
+    kept = {_pointed(root, BEST), *(folder.name for folder in folders[:2])}
+    for folder in folders:
+        if folder.name not in kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders(root: Path) -> list[Path]:
+    """Finished checkpoints, newest first."""
+    return sorted((p for p in root.glob(_PATTERN) if p.is_dir() and not p.name.endswith(PARTIAL_SUFFIX)), reverse=True)
+
+
+def _pointed(root: Path, pointer: str) -> str:
+    return (root / pointer).read_text().strip() if (root / pointer).is_file() else ""
+
+
+def sweep_partial(root: Path) -> None:
+    """Remove what an interrupted save left."""
+    for folder in root.glob(f"{_PATTERN}{PARTIAL_SUFFIX}"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def newest_checkpoint(root: Path, say: Callable[[str], None]) -> Path | None:
+    """The newest checkpoint that is whole, or None where there is none yet; damaged ones are reported with `say`.
+
+    Raises:
+        CheckpointError: there are checkpoints, and every one is damaged.
+    """
+    folders = _folders(root)
+    faults = []
+    for folder in folders:
+        fault = damage_of(folder)
+        if not fault:
+            return folder
+        faults.append(f"{folder.name}: {fault}")
+        say(f"Checkpoint {folder.name} is damaged ({fault}); the one before it is used.")
+    if folders:
+        raise CheckpointError(
+            f"A run must have one whole checkpoint to go on; all in {root} are damaged ({'; '.join(faults)}). Restore "
+            "one from a backup, or start a new run."
+        )
+    return None
+
+
+def damage_of(folder: Path) -> str:
+    """What is wrong with a checkpoint's files by its manifest; empty when nothing is."""
+    try:
+        files = read_json(folder / "manifest.json")["files"]
+        for name, facts in files.items():
+            if not (folder / name).is_file():
+                return f"{name} is missing"
+            if (folder / name).stat().st_size != facts["bytes"] or sha256_of(folder / name) != facts["sha256"]:
+                return f"{name} does not have the recorded sha256"
+    except (DataError, KeyError, OSError) as error:
+        return f"its manifest cannot be used: {error}"
+    return ""
+
+
+def optimizer_tensors(optimizer: Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:
+    """The optimiser's state as `parameter/slot` tensors. Learning rates are not state: the step gives them."""
+    out: dict[str, Tensor] = {}
+    for parameter, slots in optimizer.state.items():
+        for slot, value in slots.items():
+            if value is not None:
+                out[f"{names[parameter]}/{slot}"] = torch.as_tensor(value)
+    return out
+
+
+def load_optimizer_tensors(optimizer: Optimizer, names: Mapping[Tensor, str], tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` took out; the order of parameters in memory plays no part."""
+    by_name = {name: parameter for parameter, name in names.items()}
+    for key, value in tensors.items():
+        name, _, slot = key.rpartition("/")
+        parameter = by_name[name]
+        on_host = slot == "step"  # Adam counts on the host
+        optimizer.state[parameter][slot] = value.clone() if on_host else value.to(parameter.device, copy=True)

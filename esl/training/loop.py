@@ -1,0 +1,241 @@
+"""The loop: batches in, updates out, and what has to happen between two of them."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from esl.files import read_json
+from esl.losses.segmentation import num_without_labels
+from esl.progress import Progress
+from esl.store.runs import HEARTBEAT_SECONDS, RunDirectory, RunStatus
+from esl.training.batches import StepBatches, iterate, to_device
+from esl.training.checkpoint import save_checkpoint
+from esl.training.engine import Engine
+from esl.training.guards import StopRequest, check_finite, memory_in_words
+from esl.training.log import RunLog
+from esl.training.schedule import poly_factor, set_learning_rates
+from esl.training.step import Batch
+
+Scores = Mapping[str, Any]
+"""What an evaluation says: `miou` and whatever else shall stand in metrics.jsonl."""
+
+
+@dataclass(kw_only=True)
+class Position:
+    """Where a run is: all of its state that is neither weights nor optimiser."""
+
+    step: int = 0
+    """Updates made."""
+    sums: dict[str, float] = field(default_factory=dict)
+    """Losses since the last line of the log, added up."""
+    num_summed: int = 0
+    num_without_labels: int = 0
+    """Images so far that were ignored altogether and contributed nothing."""
+    best_miou: float = -1.0
+    best_step: int = -1
+    is_evaluated: bool = True
+    """Whether the evaluation that was due at `step` is done."""
+
+    @staticmethod
+    def of(folder: Path) -> "Position":
+        """The position that a checkpoint was written at."""
+        values = read_json(folder / "state.json")
+        return Position(**{k: values[k] for k in asdict(Position())})
+
+
+class Loop:
+    """One run from where it is to its end."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        batches: StepBatches,
+        run: RunDirectory,
+        position: Position,
+        *,
+        evaluate: Callable[[], Scores] | None,
+        facts: Mapping[str, Any],
+        log: RunLog,
+        stop: StopRequest,
+        progress: Progress,
+    ) -> None:
+        """Args:
+        engine: networks and optimisers, at `position`.
+        batches: this rank's micro-batches.
+        run: where to write.
+        position: where to start.
+        evaluate: scores the network on the selection split; None where there is none.
+        facts: what each checkpoint's `state.json` also says (digests, versions, the selection split).
+        log: the record.
+        stop: is asked after each step.
+        progress: is told after each step.
+        """
+        self.engine, self.batches, self.run, self.position = engine, batches, run, position
+        self.evaluate, self.facts, self.log, self.stop, self.progress = evaluate, facts, log, stop, progress
+        self.config, self.fabric = engine.config, engine.fabric
+        self.status = RunStatus()
+        self.last_good = run.checkpoints_dir / "LATEST" if position.step else Path("none yet")
+        self._heartbeat, self._rate_since = 0.0, (time.monotonic(), position.step)
+
+    def __call__(self, status: RunStatus) -> RunStatus:
+        """Train to the last step, or until a stop is asked for; the final status."""
+        self.status = status
+        self._rate_since = (time.monotonic(), self.position.step)
+        if not self.position.is_evaluated and not self.stop:
+            self._evaluate_and_save()
+        micro, position = self.config.accumulate, self.position
+        batches = iterate(self.batches, position.step * micro, self.config.steps * micro, self.config.num_workers)
+        while position.step < self.config.steps and not self.stop:
+            with memory_in_words():
+                self._one_step([next(batches) for _ in range(micro)])
+            self._after_step()
+        if self.stop:
+            self._save()
+            return self._beat("stopped", force=True, message="Stopped on request; the same command continues it.")
+        return self._beat("done", force=True)
+
+    def _one_step(self, batches: list[Batch]) -> None:
+        engine, position = self.engine, self.position
+        # Should a network ever draw random numbers, they depend on the step alone.
+        torch.manual_seed(self.config.seed * 1_000_003 + position.step)
+        set_learning_rates(self.config, position.step, *engine.optimizers.values())
+        engine.zero_grad()
+        sums: dict[str, torch.Tensor] = {}
+        for number, batch in enumerate(batches):
+            on_device = to_device(batch, self.fabric.device)
+            losses = engine.accumulate(on_device, is_last=number == len(batches) - 1)
+            counts = {"images_without_labels": num_without_labels(on_device.source_labels).float()}
+            if on_device.pseudo_labels is not None:
+                counts["images_without_labels"] += num_without_labels(on_device.pseudo_labels)
+            for name, term in (losses | counts).items():
+                sums[name] = sums.get(name, torch.zeros_like(term)) + term / len(batches)
+        values = self._agree(sums | engine.gradient_norms(), batches)
+        engine.update()
+        position.step += 1
+        position.num_without_labels += round(values.pop("images_without_labels") * len(batches) * self.fabric.world_size)
+        for name, value in values.items():
+            position.sums[name] = position.sums.get(name, 0.0) + value
+        position.num_summed += 1
+
+    def _agree(self, values: Mapping[str, torch.Tensor], batches: list[Batch]) -> dict[str, float]:
+        """The means of all ranks, in one transfer; stops the run on every rank when one is not finite anywhere."""
+        mine = torch.stack([v.float() for v in values.values()])
+        stop = torch.tensor([float(self.stop.exit_code)], device=mine.device)
+        shared = torch.cat([mine, stop])
+        if self.fabric.world_size > 1:
+            shared = torch.cat([self._mean(mine), self._largest(stop)])
+        *means, exit_code = shared.tolist()
+        if exit_code and not self.stop:
+            self.stop.ask(int(exit_code))
+        named = dict(zip(values, means, strict=True))
+        check_finite(named, self.position.step, lambda: self._culprits(mine, batches), str(self.last_good))
+        return named
+
+    def _mean(self, values: torch.Tensor) -> torch.Tensor:
+        reduced = self.fabric.all_reduce(values, reduce_op="mean")
+        assert isinstance(reduced, torch.Tensor)
+        return reduced
+
+    def _largest(self, values: torch.Tensor) -> torch.Tensor:
+        reduced = values.clone()
+        dist.all_reduce(reduced, op=dist.ReduceOp.MAX)
+        return reduced
+
+    def _culprits(self, mine: torch.Tensor, batches: list[Batch]) -> str:
+        names = [name for batch in batches for name in batch.names]
+        found: list[list[str]] = [names if not bool(torch.isfinite(mine).all()) else []]
+        if self.fabric.world_size > 1:
+            found = [[] for _ in range(self.fabric.world_size)]
+            dist.all_gather_object(found, names if not bool(torch.isfinite(mine).all()) else [])
+        return ", ".join(name for names in found for name in names) or ", ".join(names)
+
+    def _after_step(self) -> None:
+        position, config = self.position, self.config
+        is_last = position.step == config.steps
+        if position.step % config.log_every == 0 or is_last:
+            self._log_means()
+        every = config.selection.every
+        if self.evaluate is not None and (is_last or (every and position.step % every == 0)):
+            position.is_evaluated = False
+            self._evaluate_and_save()
+        elif position.step % config.save_every == 0 or is_last:
+            self._save()
+        self._beat("running")
+        self.progress(position.step, config.steps, self._note())
+
+    def _log_means(self) -> None:
+        position = self.position
+        means = {k: v / position.num_summed for k, v in position.sums.items()}
+        factor = poly_factor(position.step - 1, self.config.schedule_steps, self.config.poly_power, self.config.warmup_steps)
+        line = {"kind": "train", "step": position.step, "lr": self.config.lr * factor, **means}
+        self.log.metrics({**line, "images_without_labels": position.num_without_labels, "rate": self._rate()})
+        self._last_means = means
+        position.sums, position.num_summed = {}, 0
+
+    _last_means: Mapping[str, float] = {}
+
+    def _evaluate_and_save(self) -> None:
+        """Score the network, remember the best, and write a checkpoint; a stop in between leaves the score for later."""
+        assert self.evaluate is not None
+        position = self.position
+        self._beat("running", force=True, phase="evaluating")
+        began = time.monotonic()
+        scores = self.evaluate()
+        if self.stop:
+            return
+        position.is_evaluated = True
+        miou = float(scores["miou"])
+        is_best = miou > position.best_miou
+        if is_best:
+            position.best_miou, position.best_step = miou, position.step
+        self.log.metrics({"kind": "evaluation", "step": position.step, **scores, "seconds": time.monotonic() - began})
+        self.log.say(f"Step {position.step}: mIoU {100 * miou:.2f} on {scores.get('split', 'the selection split')}.")
+        self._beat("running", force=True, miou=miou)
+        self._save(is_best=is_best)
+        self._rate_since = (time.monotonic(), position.step)
+
+    def _save(self, *, is_best: bool = False) -> None:
+        position = self.position
+        self._beat("stopping" if self.stop else "running", force=True, phase="saving")
+        if self.fabric.is_global_zero:
+            provenance = {"run": self.run.path.name, "step": position.step, **self.facts.get("provenance", {})}
+            self.last_good = save_checkpoint(
+                self.run.checkpoints_dir,
+                position.step,
+                network=self.engine.segmenter,
+                info=self.engine.info(provenance),
+                tensors=self.engine.tensors(),
+                state={**asdict(position), **self.facts},
+                is_best=is_best,
+            )
+        self.fabric.barrier()
+
+    def _rate(self) -> float:
+        began, step = self._rate_since
+        seconds = time.monotonic() - began
+        return (self.position.step - step) / seconds if seconds > 0 else 0.0
+
+    def _note(self) -> str:
+        shown = [f"{k} {v:.3f}" for k, v in self._last_means.items() if k in ("seg_main", "sl_main", "adv_main", "ent_main")]
+        if self.position.best_step >= 0:
+            shown.append(f"best mIoU {100 * self.position.best_miou:.1f} at {self.position.best_step}")
+        return ", ".join(shown)
+
+    def _beat(self, state: Any, *, force: bool = False, phase: str = "training", **changes: Any) -> RunStatus:
+        """Write the heartbeat, at most every `HEARTBEAT_SECONDS` unless forced."""
+        now = time.monotonic()
+        if not force and now - self._heartbeat < HEARTBEAT_SECONDS:
+            return self.status
+        self._heartbeat = now
+        rate, left = self._rate(), self.config.steps - self.position.step
+        values = asdict(self.status) | {"state": state, "step": self.position.step, "phase": phase, "rate": rate}
+        values |= {"eta_seconds": left / rate if rate > 0 else 0.0} | changes
+        self.status = RunStatus(**values)
+        if self.fabric.is_global_zero:
+            self.status = self.run.write_status(self.status)
+        return self.status
