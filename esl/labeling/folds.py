@@ -23,16 +23,17 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 def fold_scores(label: Any, max_prob: Any, entropy: Any, every: int, counts: Any) -> int:
     """Count each pixel's two scores under its class in counts (2, C, 65536); return how many labels name no class."""
     num_classes = counts.shape[1]
-    seen = np.zeros(num_classes, np.int64)
+    to_skip = np.zeros(num_classes, np.int64)
     strangers = 0
     for y in range(label.shape[0]):
         for x in range(label.shape[1]):
             c = label[y, x]
             if c < num_classes:
-                if seen[c] % every == 0:
+                if to_skip[c] == 0:
                     counts[0, c, max_prob[y, x]] += 1
                     counts[1, c, entropy[y, x]] += 1
-                seen[c] += 1
+                    to_skip[c] = every
+                to_skip[c] -= 1
             elif c != 255:
                 strangers += 1
     return strangers

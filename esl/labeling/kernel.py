@@ -5,9 +5,8 @@ multiplications, divisions, comparisons and bit operations are used, each rounde
 fast-math LLVM neither reorders a sum nor contracts `a * b + c` into a fused operation, so the bytes do not depend on
 the machine, the vector width or the number of threads.
 
-Layout: a tile of `TILE` columns at a time. The low-resolution rows are widened to the tile's columns first (once per
-low-resolution row), then every output row blends two of them. All inner loops run over the tile's pixels and are
-element-wise, so they vectorise without touching the order of any sum over classes.
+Layout: a tile of `TILE` columns at a time. Low-resolution rows are widened to the tile once each, then every output
+row blends two of them. Inner loops are element-wise over pixels, so they vectorise without reordering a sum.
 """
 
 from collections.abc import Callable
@@ -21,31 +20,20 @@ TILE = 256
 
 _LOWEST = np.float32(-64.0)
 """Below this distance from the largest logit a probability (1.6e-28) counts as exactly 0; no subnormal ever appears."""
-_LOG2E = np.float32(1.4426950408889634)
-_ONE = np.float32(1.0)
-_HALF = np.float32(0.5)
-_ZERO = np.float32(0.0)
-_SCALE = np.float32(65535.0)
+_LOG2E, _SCALE = np.float32(1.4426950408889634), np.float32(65535.0)
+_ZERO, _HALF, _ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
+_SQRT_HALF_BITS, _MANTISSA = np.int32(0x3F3504F3), np.int32(0x7FFFFF)
+_EXPONENT_SHIFT, _EXPONENT_BIAS = np.int32(23), np.int32(127)
 
 # Minimax fits: log2(1 + f) / f on [sqrt(1/2) - 1, sqrt(2) - 1], error 2.5e-7; (2^f - 1) / f on [-1/2, 1/2], error 7.5e-9.
-_L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7 = (
-    np.float32(v)
-    for v in (
-        1.442694902420044, -0.7213524580001831, 0.4809311628341675, -0.360263466835022,
-        0.2868688702583313, -0.24832281470298767, 0.23570962250232697, -0.14973321557044983,
-    )
-)  # fmt: skip
-_E0, _E1, _E2, _E3, _E4, _E5 = (
-    np.float32(v)
-    for v in (
-        0.6931471824645996, 0.24022650718688965, 0.055503569543361664,
-        0.009618030861020088, 0.0013390866806730628, 0.0001546973508084193,
-    )
-)  # fmt: skip
-_SQRT_HALF_BITS = np.int32(0x3F3504F3)
-_MANTISSA = np.int32(0x7FFFFF)
-_EXPONENT_SHIFT = np.int32(23)
-_EXPONENT_BIAS = np.int32(127)
+_L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7 = (np.float32(v) for v in (
+    1.442694902420044, -0.7213524580001831, 0.4809311628341675, -0.360263466835022,
+    0.2868688702583313, -0.24832281470298767, 0.23570962250232697, -0.14973321557044983,
+))  # fmt: skip
+_E0, _E1, _E2, _E3, _E4, _E5 = (np.float32(v) for v in (
+    0.6931471824645996, 0.24022650718688965, 0.055503569543361664,
+    0.009618030861020088, 0.0013390866806730628, 0.0001546973508084193,
+))  # fmt: skip
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -58,47 +46,31 @@ def compiled(function: _F) -> _F:
         return cast(_F, numba.njit(nogil=True)(function))
 
 
-def _inlined(function: _F) -> _F:
-    return cast(_F, numba.njit(inline="always")(function))
-
-
-@_inlined
+@compiled
 def _log2(p: Any) -> Any:
     """log2 of a float32 >= 0; a finite negative number at 0, so that `p * _log2(p)` is 0 there."""
     bits = np.int32(np.float32(p).view(np.int32) - _SQRT_HALF_BITS)
     exponent = np.int32(bits >> _EXPONENT_SHIFT)
     f = np.int32((bits & _MANTISSA) + _SQRT_HALF_BITS).view(np.float32) - _ONE
-    poly = _L6 + f * _L7
-    poly = _L5 + f * poly
-    poly = _L4 + f * poly
-    poly = _L3 + f * poly
-    poly = _L2 + f * poly
-    poly = _L1 + f * poly
-    poly = _L0 + f * poly
+    poly = _L0 + f * (_L1 + f * (_L2 + f * (_L3 + f * (_L4 + f * (_L5 + f * (_L6 + f * _L7))))))
     return np.float32(exponent) + f * poly
 
 
-@_inlined
+@compiled
 def _exp(t: Any) -> Any:
     """e^t of a float32 t <= 0; exactly 1 at 0 and exactly 0 below `_LOWEST`."""
-    clamped = t if t > _LOWEST else _LOWEST
-    y = clamped * _LOG2E
+    y = (t if t > _LOWEST else _LOWEST) * _LOG2E
     n = np.int32(y - _HALF)  # truncation rounds a negative number to the nearest after the half is taken off
     f = y - np.float32(n)
-    poly = _E4 + f * _E5
-    poly = _E3 + f * poly
-    poly = _E2 + f * poly
-    poly = _E1 + f * poly
-    poly = _E0 + f * poly
+    poly = _E0 + f * (_E1 + f * (_E2 + f * (_E3 + f * (_E4 + f * _E5))))
     power = np.int32((n + _EXPONENT_BIAS) << _EXPONENT_SHIFT).view(np.float32)
     return (power + power * (f * poly)) if t > _LOWEST else _ZERO
 
 
-@_inlined
+@compiled
 def _quantised(v: Any) -> Any:
     """floor(65535 v + 0.5) for v >= 0, at most 65535."""
-    q = np.int32(v * _SCALE + _HALF)
-    return np.uint16(q if q < np.int32(65535) else np.int32(65535))
+    return np.uint16(min(np.int32(v * _SCALE + _HALF), np.int32(65535)))
 
 
 @compiled
@@ -212,18 +184,14 @@ def _write_pair(label: Any, prob: Any, arg: Any, value: Any) -> None:
 
 @compiled
 def _turn(low: Any, upper: int, held: Any, rows: Any, columns: Any, weights: Any) -> Any:
-    """Make rows (2, C, tile) hold `upper` and the row below it; say which of the two is the upper one.
-
-    `held` remembers which low-resolution rows are there, so each is widened once per tile.
-    """
-    below = min(upper + 1, low.shape[1] - 1)
+    """Make rows (2, C, tile) hold `upper` and the row below it, as `held` remembers; say which one is the upper."""
+    last = low.shape[1] - 1
     place = 1 if held[1] == upper else 0
-    if held[place] != upper:
-        _widen(low, upper, columns, weights, rows[place])
-        held[place] = upper
-    if held[1 - place] != below:
-        _widen(low, below, columns, weights, rows[1 - place])
-        held[1 - place] = below
+    for k in range(2):
+        wanted, where = min(upper + k, last), place ^ k
+        if held[where] != wanted:
+            _widen(low, wanted, columns, weights, rows[where])
+            held[where] = wanted
     return place
 
 
@@ -242,8 +210,7 @@ def maps_from_probs(
         scores: (4, H, W) uint16: max-prob, entropy, second probability, probability of the third map's class.
         factors: (C,) float32, one over the divisors.
     """
-    num_classes = probs.shape[0]
-    width = columns.shape[0]
+    num_classes, width = probs.shape[0], columns.shape[0]
     rows = np.empty((2, num_classes, TILE), np.float32)
     lines = np.empty((6, TILE), np.float32)
     args = np.empty((3, TILE), np.int32)
@@ -252,15 +219,12 @@ def maps_from_probs(
         right = min(left + TILE, width)
         n = right - left
         held[:] = -1
-        p, best, second, weighted, weighted_prob, information = (
-            lines[0, :n], lines[1, :n], lines[2, :n], lines[3, :n], lines[4, :n], lines[5, :n],
-        )  # fmt: skip
+        p, best, second = lines[0, :n], lines[1, :n], lines[2, :n]
+        weighted, weighted_prob, information = lines[3, :n], lines[4, :n], lines[5, :n]
         for y in range(first, last):
             upper = _turn(probs, places[y], held, rows, columns[left:right], column_weights[left:right])
-            best[:] = -_ONE
-            second[:] = -_ONE
-            weighted[:] = -_ONE
-            information[:] = _ZERO
+            lines[1:4] = -_ONE
+            lines[4:] = _ZERO
             args[:] = 0
             for c in range(num_classes):
                 _blend(rows[upper, c, :n], rows[1 - upper, c, :n], row_weights[y], p)
@@ -287,8 +251,7 @@ def maps_from_logits(
     normaliser: Any, maps: Any, scores: Any, factors: Any, has_second: bool, has_weighted: bool,
 ) -> None:  # fmt: skip
     """Like `maps_from_probs`, but logits (C, h, w) are resized first, in float64, and the softmax comes after."""
-    num_classes = logits.shape[0]
-    width = columns.shape[0]
+    num_classes, width = logits.shape[0], columns.shape[0]
     rows = np.empty((2, num_classes, TILE), np.float64)
     peaks = np.empty((3, TILE), np.float64)
     lines = np.empty((5, TILE), np.float32)
@@ -299,15 +262,12 @@ def maps_from_logits(
         n = right - left
         held[:] = -1
         z, best, second = peaks[0, :n], peaks[1, :n], peaks[2, :n]
-        e, total, moment, weighted, weighted_prob = (
-            lines[0, :n], lines[1, :n], lines[2, :n], lines[3, :n], lines[4, :n],
-        )  # fmt: skip
+        e, total, moment, weighted, weighted_prob = lines[0, :n], lines[1, :n], lines[2, :n], lines[3, :n], lines[4, :n]
         for y in range(first, last):
             upper = _turn(logits, places[y], held, rows, columns[left:right], column_weights[left:right])
-            best[:] = -np.inf
-            second[:] = -np.inf
-            weighted[:] = -_ONE
+            peaks[1:] = -np.inf
             lines[1:3] = _ZERO
+            weighted[:] = -_ONE
             args[:] = 0
             for c in range(num_classes):
                 _blend(rows[upper, c, :n], rows[1 - upper, c, :n], row_weights[y], z)
@@ -333,6 +293,5 @@ def maps_from_logits(
                     weighted[x] = _exp(np.float32(second[x] - best[x])) * e[x]
                 _write_pair(maps[1, y, left:right], scores[2, y, left:right], args[1, :n], weighted)
             if has_weighted:
-                for x in range(n):
-                    weighted_prob[x] = weighted_prob[x] * e[x]
+                weighted_prob *= e
                 _write_pair(maps[2, y, left:right], scores[3, y, left:right], args[2, :n], weighted_prob)

@@ -109,8 +109,13 @@ class ScoreHistogram:
         (counts,) = load_counts(path, ("scores",))
         if counts.ndim != 3 or counts.shape[::2] != (len(CRITERIA), NUM_BINS) or not 2 <= counts.shape[1] <= 255:
             raise DataError(f"{os.fspath(path)} must hold scores of shape (2, C, 65536); it holds {counts.shape}.")
+        return cls.from_counts(counts)
+
+    @classmethod
+    def from_counts(cls, counts: Counts) -> "ScoreHistogram":
+        """Take over counts (2, C, 65536) that were folded elsewhere."""
         histogram = cls(counts.shape[1])
-        histogram._counts = counts
+        histogram._counts = np.ascontiguousarray(counts, np.int64)
         return histogram
 
     def medians(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -1,0 +1,212 @@
+"""An audit's answer as values, JSON and a table in the style of Table 4."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from esl.labeling.thresholds import ThresholdRule, Thresholds
+
+
+@dataclass(frozen=True)
+class Share:
+    """Pixels by outcome (correct, wrong, unlabelled): an estimate between two bounds; all three equal where exact."""
+
+    counts: NDArray[np.float64]
+    lower: NDArray[np.int64]
+    upper: NDArray[np.int64]
+
+    @classmethod
+    def exact(cls, counts: ArrayLike) -> "Share":
+        """Counts without a doubt."""
+        whole = np.asarray(counts, np.int64)
+        return cls(whole.astype(np.float64), whole, whole)
+
+    @property
+    def num_pixels(self) -> int:
+        """All pixels of the group, rounded."""
+        return round(float(self.counts.sum()))
+
+    @property
+    def num_pixels_bounds(self) -> tuple[int, int]:
+        """Least and most pixels that the group can hold."""
+        return int(self.lower.sum()), int(self.upper.sum())
+
+    @property
+    def error_rate(self) -> float | None:
+        """Wrong among correct and wrong, in [0, 1]; None without ground truth or without pixels."""
+        return _ratio(float(self.counts[1]), float(self.counts[0] + self.counts[1]))
+
+    @property
+    def error_rate_bounds(self) -> tuple[float, float] | None:
+        """Least and greatest error rate that the counts allow."""
+        if self.error_rate is None:
+            return None
+        least = _ratio(float(self.lower[1]), float(self.lower[1] + self.upper[0]))
+        most = _ratio(float(self.upper[1]), float(self.upper[1] + self.lower[0]))
+        return (0.0 if least is None else least, 1.0 if most is None else most)
+
+    def to_json(self, num_predicted: int) -> dict[str, Any]:
+        """Numbers of this group; what needs ground truth is null without it."""
+        labelled = bool(self.upper[:2].any())
+        return {
+            "num_pixels": self.num_pixels,
+            "num_pixels_bounds": list(self.num_pixels_bounds),
+            "coverage": _ratio(float(self.counts.sum()), num_predicted),
+            "num_correct": round(float(self.counts[0])) if labelled else None,
+            "num_wrong": round(float(self.counts[1])) if labelled else None,
+            "error_rate": self.error_rate,
+            "error_rate_bounds": None if self.error_rate_bounds is None else list(self.error_rate_bounds),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRow:
+    """One predicted class, or all of them."""
+
+    name: str
+    is_absent: bool
+    """Never predicted."""
+    num_pixels: int
+    """Pixels predicted as this class."""
+    num_labelled: int
+    """Those of them that have ground truth."""
+    ssl: Share
+    """Kept by max-prob."""
+    esl: Share
+    """Kept by entropy."""
+    both: Share
+    ssl_only: Share
+    esl_only: Share
+
+    @property
+    def ssl_coverage(self) -> float | None:
+        """Share of the predicted pixels that SSL keeps; None for an absent class."""
+        return _ratio(self.ssl.num_pixels, self.num_pixels)
+
+    @property
+    def esl_coverage(self) -> float | None:
+        """Share of the predicted pixels that ESL keeps."""
+        return _ratio(self.esl.num_pixels, self.num_pixels)
+
+    @property
+    def relative_change(self) -> float | None:
+        """(ESL's error rate - SSL's) / SSL's, as in Table 4; None where a rate is missing or SSL's is 0."""
+        ssl, esl = self.ssl.error_rate, self.esl.error_rate
+        return None if ssl is None or esl is None or ssl == 0 else (esl - ssl) / ssl
+
+    def to_json(self) -> dict[str, Any]:
+        """Nested numbers of this row."""
+        groups = ("ssl", "esl", "both", "ssl_only", "esl_only")
+        return {
+            "name": self.name,
+            "is_absent": self.is_absent,
+            "num_pixels": self.num_pixels,
+            "num_labelled": self.num_labelled,
+            "relative_change": self.relative_change,
+            **{group: getattr(self, group).to_json(self.num_pixels) for group in groups},
+        }
+
+    def flat(self) -> dict[str, Any]:
+        """The columns of the table, by name; None where there is nothing to say."""
+        return {
+            "class": self.name,
+            "is_absent": self.is_absent,
+            "num_pixels": self.num_pixels,
+            "ssl_coverage": self.ssl_coverage,
+            "esl_coverage": self.esl_coverage,
+            "ssl_error_rate": self.ssl.error_rate,
+            "esl_error_rate": self.esl.error_rate,
+            "relative_change": self.relative_change,
+            "ssl_only_pixels": self.ssl_only.num_pixels,
+            "ssl_only_error_rate": self.ssl_only.error_rate,
+            "esl_only_pixels": self.esl_only.num_pixels,
+            "esl_only_error_rate": self.esl_only.error_rate,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditReport:
+    """Everything an audit says for one rule. Paper: Table 4."""
+
+    rule: ThresholdRule
+    thresholds: Thresholds = field(repr=False)
+    rows_by_class: tuple[AuditRow, ...]
+    total: AuditRow
+    """All pixels together (`global`)."""
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether anything could be said about errors."""
+        return self.total.num_labelled > 0
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat dict per class, then the global one; rates in [0, 1]."""
+        return [row.flat() for row in (*self.rows_by_class, self.total)]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; thresholds are on the scale 0 to 65535."""
+        return {
+            "rule": self.rule.to_json(),
+            "has_truth": self.has_truth,
+            "thresholds": {
+                "mu": self.thresholds.mu.tolist(),
+                "nu": self.thresholds.nu.tolist(),
+                "mu_median_binds": self.thresholds.mu_median_binds.tolist(),
+                "nu_median_binds": self.thresholds.nu_median_binds.tolist(),
+                "absent": self.thresholds.absent.tolist(),
+            },
+            "classes": [row.to_json() for row in self.rows_by_class],
+            "global": self.total.to_json(),
+        }
+
+    def to_text(self) -> str:
+        """The table for a terminal: percentages, `-` where there is nothing to say."""
+        lines = [_HEADER, tuple("" for _ in _HEADER)]
+        lines += [_cells(row.flat()) for row in self.rows_by_class]
+        lines += [tuple("" for _ in _HEADER), _cells(self.total.flat())]
+        widths = [max(len(line[k]) for line in lines) for k in range(len(_HEADER))]
+        rule = self.rule
+        title = f"mu* = {rule.mu_star:g}, nu* = {rule.nu_star:g}, mode {rule.mode}"
+        text = [title, "wrong: share of wrong labels among the kept ones that have ground truth", ""]
+        for line in lines:
+            cells = [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))]
+            text.append("  ".join(cells).rstrip() if any(line) else "-" * (sum(widths) + 2 * (len(widths) - 1)))
+        (least, most), (fewest, greatest) = self.total.ssl_only.num_pixels_bounds, self.total.esl_only.num_pixels_bounds
+        text += [
+            "",
+            f"only SSL: {least} to {most} pixels, only ESL: {fewest} to {greatest} (cells of 256 x 256 scores)",
+        ]
+        return "\n".join(text) + "\n"
+
+
+_HEADER = (
+    "class", "SSL kept %", "ESL kept %", "SSL wrong %", "ESL wrong %", "change %",
+    "only SSL px", "wrong %", "only ESL px", "wrong %",
+)  # fmt: skip
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    name = f"{row['class']} (absent)" if row["is_absent"] else str(row["class"])
+    return (
+        name,
+        _percent(row["ssl_coverage"]),
+        _percent(row["esl_coverage"]),
+        _percent(row["ssl_error_rate"]),
+        _percent(row["esl_error_rate"]),
+        _percent(row["relative_change"], sign="+"),
+        str(row["ssl_only_pixels"]),
+        _percent(row["ssl_only_error_rate"]),
+        str(row["esl_only_pixels"]),
+        _percent(row["esl_only_error_rate"]),
+    )
+
+
+def _percent(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{100 * value:{sign}.1f}"
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 and math.isfinite(part) else None
