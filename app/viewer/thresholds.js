@@ -14,7 +14,7 @@ function oneCriterion(medians, star, mode, overrides, loosest) {
     const median = medians[c];
     // A class that is never predicted has no median: its threshold is the global value.
     let value = median < 0 || mode === 'fixed' ? global : mode === 'median' ? median : loosest(global, median);
-    if (median >= 0 && mode !== 'fixed' && value !== global) binds[c] = 1;
+    if (median >= 0 && (mode === 'median' || (mode === 'capped' && value !== global))) binds[c] = 1;
     if (overrides[c] !== undefined) {
       value = quantise(overrides[c]);
       overridden[c] = 1;

@@ -33,7 +33,12 @@ def rank_answer(world: FakeWorld, body: dict[str, Any]) -> dict[str, Any]:
         }.get(body["key"], float(i))
         values.append(value + i * 1e-9)
     order = sorted(range(world.num_images), key=lambda i: -values[i])
-    return {"order": order, "values": [values[i] for i in order], "approximate": True, "totals": totals(world, distinct)}
+    return {
+        "order": order,
+        "values": [values[i] for i in order],
+        "approximate": True,
+        "totals": totals(world, distinct),
+    }
 
 
 def totals(world: FakeWorld, distinct: list[Any]) -> list[list[list[int]]]:
@@ -52,7 +57,9 @@ def queue_answer(world: FakeWorld, body: dict[str, Any]) -> dict[str, Any]:
         wanted = 1 if body.get("direction", "ssl_only") == "ssl_only" else 2
         only = ((states(world, i, body) == wanted) & (image.truth != IGNORE)).astype(np.uint8)
         for c in range(world.num_classes):
-            _, parts, stats, _ = cv2.connectedComponentsWithStats(((only > 0) & (image.label == c)).astype(np.uint8), connectivity=8)
+            _, parts, stats, _ = cv2.connectedComponentsWithStats(
+                ((only > 0) & (image.label == c)).astype(np.uint8), connectivity=8
+            )
             for k in range(1, len(stats)):
                 x, y, w, h, area = (int(v) for v in stats[k])
                 if not 12 <= area <= 4000:
@@ -63,6 +70,17 @@ def queue_answer(world: FakeWorld, body: dict[str, Any]) -> dict[str, Any]:
                     edges = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(np.int8), [0]])))
                     runs += [[(y + dy) * world.width + x + int(a), int(b - a)] for a, b in edges.reshape(-1, 2)]
                 second = int(np.bincount(image.second[y : y + h, x : x + w][inside]).argmax())
-                items.append({"key": f"{i}-{c}-{k}", "i": i, "box": [x, y, x + w - 1, y + h - 1], "runs": runs, "pred": c, "second": second, "pixels": area, "weight": 1.0})
+                items.append(
+                    {
+                        "key": f"{i}-{c}-{k}",
+                        "i": i,
+                        "box": [x, y, x + w - 1, y + h - 1],
+                        "runs": runs,
+                        "pred": c,
+                        "second": second,
+                        "pixels": area,
+                        "weight": 1.0,
+                    }
+                )
     items.sort(key=lambda item: -item["pixels"])
     return {"items": items[: body.get("limit", 100)], "seed": body.get("seed", 0)}

@@ -45,7 +45,13 @@ class FakeState:
     def info(self) -> dict[str, Any]:
         w = self.world
         images = [
-            {"i": i, "name": f"frankfurt/frankfurt_{i:06d}_leftImg8bit.png", "done": True, "has_truth": w.truth, "valid": [w.height, w.width]}
+            {
+                "i": i,
+                "name": f"frankfurt/frankfurt_{i:06d}_leftImg8bit.png",
+                "done": True,
+                "has_truth": w.truth,
+                "valid": [w.height, w.width],
+            }
             for i in range(w.num_images)
         ]
         if self.evil_name:
@@ -83,7 +89,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(PAGE.encode(), "text/html")
         if parts[0] == "viewer":
             path = REPOSITORY / "app" / "viewer" / parts[-1]
-            return self.answer(path.read_bytes(), TYPES[path.suffix]) if path.exists() else self.json({"error": "no"}, 404)
+            return (
+                self.answer(path.read_bytes(), TYPES[path.suffix]) if path.exists() else self.json({"error": "no"}, 404)
+            )
         if parts[:2] != ["api", "v1"]:
             return self.json({"error": "Nothing here."}, 404)
         if any(word in self.path for word in self.state.fail):
@@ -95,7 +103,9 @@ class Handler(BaseHTTPRequestHandler):
         match parts:
             case ["stores"]:
                 info = state.info()
-                self.json([{k: info[k] for k in ("sid", "name", "dataset", "split", "num_images", "num_done", "has_truth")}])
+                self.json(
+                    [{k: info[k] for k in ("sid", "name", "dataset", "split", "num_images", "num_done", "has_truth")}]
+                )
             case ["stores", "abc123"]:
                 self.json(state.info())
             case ["stores", _, "hist"]:
@@ -103,14 +113,21 @@ class Handler(BaseHTTPRequestHandler):
             case ["stores", _, "images", i, "maps"]:
                 self.maps(int(i), query["kinds"].split(","))
             case ["stores", _, "images", i, "photo"]:
-                self.answer(cv2.imencode(".png", world.image(int(i)).photo[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes(), "image/png")
+                self.answer(
+                    cv2.imencode(".png", world.image(int(i)).photo[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[
+                        1
+                    ].tobytes(),
+                    "image/png",
+                )
             case ["stores", _, "images", i, "thumb"]:
                 small = cv2.resize(world.image(int(i)).photo[..., ::-1], (96, 48), interpolation=cv2.INTER_AREA)
                 self.answer(cv2.imencode(".jpg", small)[1].tobytes(), "image/jpeg")
             case ["stores", _, "images", i, "probe"]:
                 self.probe(int(i), int(query["x"]), int(query["y"]))
             case ["verdicts"]:
-                self.json({"verdicts": [v for v in state.verdicts if v.get("user") == query.get("user", v.get("user"))]})
+                self.json(
+                    {"verdicts": [v for v in state.verdicts if v.get("user") == query.get("user", v.get("user"))]}
+                )
             case ["recipes"]:
                 self.json({"recipes": list(state.recipes.values())})
             case ["recipes", key]:
@@ -163,7 +180,15 @@ class Handler(BaseHTTPRequestHandler):
                 job = f"job{len(self.state.jobs)}"
                 self.state.jobs[job] = {"job": job, "state": "running", "done": 0, "total": 6, "note": "writing"}
                 if body.get("dry_run"):
-                    return self.json({"dry_run": True, "num_images": 4, "num_files": 12, "num_bytes": 123456, "first": "frankfurt/frankfurt_000000.png"})
+                    return self.json(
+                        {
+                            "dry_run": True,
+                            "num_images": 4,
+                            "num_files": 12,
+                            "num_bytes": 123456,
+                            "first": "frankfurt/frankfurt_000000.png",
+                        }
+                    )
                 return self.json({"job": job})
         return self.json({"error": f"No route {self.path}."}, 404)
 

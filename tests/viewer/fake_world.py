@@ -72,7 +72,9 @@ class FakeWorld:
 def make_scene(rng: np.random.Generator, height: int, width: int, num_classes: int) -> FakeImage:
     h, w = max(17, height // 8), max(33, width // 8)
     truth_low = street(rng, h, w, num_classes)
-    seen = np.roll(truth_low, int(rng.integers(0, 2)), axis=1)  # what the network believes: a little off, with mistaken patches
+    seen = np.roll(
+        truth_low, int(rng.integers(0, 2)), axis=1
+    )  # what the network believes: a little off, with mistaken patches
     for _ in range(9):
         y, x, s = int(rng.uniform(0, h)), int(rng.uniform(0, w)), int(rng.integers(2, max(3, h // 9)))
         seen[y : y + s, x : x + 2 * s] = rng.integers(0, num_classes)
@@ -98,7 +100,10 @@ def make_scene(rng: np.random.Generator, height: int, width: int, num_classes: i
         best = np.maximum(best, p)
     truth = cv2.resize(truth_low, (width, height), interpolation=cv2.INTER_NEAREST)
     truth[int(height * 0.93) :] = IGNORE
-    quantised = [np.floor(SCALE * v.astype(np.float64) + 0.5).clip(0, SCALE).astype(np.uint16) for v in (best, entropy / np.log(num_classes))]
+    quantised = [
+        np.floor(SCALE * v.astype(np.float64) + 0.5).clip(0, SCALE).astype(np.uint16)
+        for v in (best, entropy / np.log(num_classes))
+    ]
     return FakeImage(label, quantised[0], quantised[1], second, truth, paint(rng, truth_low, height, width))
 
 

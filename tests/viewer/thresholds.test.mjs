@@ -33,7 +33,9 @@ test('a class that is never predicted follows the global value in every mode, an
 
 test('fixed ignores medians; median ignores the global value', () => {
   assert.deepEqual([...classThresholds(medians, rule({ mode: 'fixed' })).nu], Array(3).fill(quantise(0.1)));
-  assert.deepEqual([...classThresholds(medians, rule({ mode: 'median' })).mu].slice(0, 2), [60000, 40000]);
+  const median = classThresholds(medians, rule({ mode: 'median' }));
+  assert.deepEqual([...median.mu].slice(0, 2), [60000, 40000]);
+  assert.deepEqual([...median.muBinds], [1, 1, 0]);
 });
 
 test('an override wins over the median and clears its mark', () => {
