@@ -19,7 +19,8 @@ _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_END = b"\xff\xd9"
 TAIL = 1024
 """Bytes at the end in which the end marker must lie; some writers append a few of their own."""
-_HEAD = 1 << 16
+HEAD = 4096
+"""Bytes at the start that hold the header of a PNG and of most JPEGs."""
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _PNG_PALETTE = 3
@@ -57,29 +58,52 @@ def image_size(path: Path | str) -> tuple[int, int]:
     return read_header(path).size
 
 
+@dataclass(frozen=True, kw_only=True)
+class FileEnds:
+    """A file's first and last bytes, and its length."""
+
+    head: bytes
+    tail: bytes
+    length: int
+
+
+def read_ends(path: Path | str, *, head: int = HEAD) -> FileEnds:
+    """First `head` bytes and last KiB of a file.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(head)
+            length = stream.seek(0, 2)
+            stream.seek(max(length - TAIL, 0))
+            return FileEnds(head=start, tail=stream.read(), length=length)
+    except OSError as error:
+        raise DataError(f"An image must be a readable file: {path} is not ({error.strerror or error}).") from error
+
+
 def read_header(path: Path | str) -> ImageHeader:
-    """Header of an image file; reads its first 64 KiB and its last 1 KiB at most.
+    """Header of an image file; a few KiB of it are read, more where a JPEG begins with large previews.
 
     Raises:
         DataError: the file is missing, or neither PNG nor JPEG, or its header is damaged, or claims too many pixels.
     """
+    return header_of(read_ends(path), path)
+
+
+def header_of(ends: FileEnds, path: Path | str) -> ImageHeader:
+    """`read_header` for a file whose ends have been read.
+
+    Raises:
+        DataError: see `read_header`.
+    """
     try:
-        with open(path, "rb") as stream:
-            head = stream.read(_HEAD)
-            length = stream.seek(0, 2)
-            if length > len(head):
-                stream.seek(max(length - TAIL, 0))
-                tail = stream.read()
-            else:
-                tail = head[-TAIL:]
-            try:
-                return parse_header(head, tail, path)
-            except NeedMore:
-                # A large embedded preview or colour profile may stand before a JPEG's frame header.
-                stream.seek(0)
-                return parse_header(stream.read(), tail, path)
-    except OSError as error:
-        raise DataError(f"An image must be a readable file: {path} is not ({error.strerror or error}).") from error
+        return parse_header(ends.head, ends.tail, path)
+    except NeedMore:
+        pass
+    try:
+        return parse_header(read_ends(path, head=ends.length).head, ends.tail, path)
     except NeedMore as error:
         raise DataError(f"A JPEG must have a frame header: {path} ends before it. Fetch the file again.") from error
 

@@ -1,0 +1,85 @@
+"""What is known of each published data set: counts, names, sizes, and how its folder is recognised."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from esl.data import camvid, cityscapes, gta5, mapillary, synthia
+from esl.data.dataset import PairDataset
+
+MARKERS = {
+    "cityscapes": ("leftImg8bit",),
+    "synthia": ("RGB",),
+    "camvid": ("lists", "images"),
+    "mapillary": ("training/images", "train/images", "validation/images", "val/images"),
+    "gta5": ("images",),
+}
+"""Folders that reveal a layout, the most telling data set first; one of a set's is enough, but CamVid needs both."""
+USUAL_SIZES = {"cityscapes": (1024, 2048), "gta5": gta5.USUAL_SIZE, "synthia": (760, 1280), "camvid": (360, 480)}
+"""(height, width) of most images of a data set."""
+SOURCES = frozenset({"gta5", "synthia"})
+"""Data sets that are of no use without labels."""
+
+
+def expected_count(name: str, split: str) -> int | None:
+    """How many images the published split has, where that is known."""
+    if name == "mapillary":
+        return mapillary.NUM_IMAGES.get(mapillary.FOLDERS.get(split, ("",))[0])
+    counts = {
+        "cityscapes": cityscapes.NUM_IMAGES,
+        "gta5": gta5.NUM_IMAGES,
+        "synthia": synthia.NUM_IMAGES,
+        "camvid": camvid.NUM_IMAGES,
+    }
+    return counts.get(name, {}).get(split)
+
+
+def missing_names(dataset: PairDataset) -> list[str]:
+    """Names of a published numbered set that are not there, in order; empty where names are not numbers."""
+    if dataset.name == "gta5":
+        wanted = [f"{i:05d}.png" for i in range(1, 24967)]
+    elif dataset.name == "synthia":
+        wanted = [f"{i:07d}.png" for i in range(9400)]
+    else:
+        return []
+    return sorted(set(wanted) - set(dataset.image_ids))
+
+
+def incomplete_cities(dataset: PairDataset) -> dict[str, tuple[int, int]]:
+    """Cityscapes' cities with another number of images than published: name -> (found, published)."""
+    published = cityscapes.CITIES.get(dataset.split, {}) if dataset.name == "cityscapes" else {}
+    found = Counter(image_id.split("/")[0] for image_id in dataset.image_ids)
+    return {city: (found[city], count) for city, count in published.items() if found[city] != count}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder that looks like the root of a data set."""
+
+    name: str
+    root: Path
+
+
+def probable_places(root: Path, depth: int = 2) -> list[Place]:
+    """Folders at, above (two levels) and below `root` that look like a data set's root, the nearest first."""
+    near = [root, *root.parents[:2]] if root.is_dir() else [p for p in root.parents if p.is_dir()][:1]
+    level = near[:1]
+    for _ in range(depth):
+        level = [child for parent in level for child in _folders(parent)]
+        near += level
+    return [Place(name, folder) for folder in near for name in [_recognise(folder)] if name]
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return sorted(p for p in parent.iterdir() if p.is_dir() and not p.name.startswith("."))[:64]
+    except OSError:
+        return []
+
+
+def _recognise(folder: Path) -> str:
+    for name, markers in MARKERS.items():
+        there = [(folder / marker).is_dir() for marker in markers]
+        if all(there) if name == "camvid" else any(there):
+            return name
+    return ""
