@@ -1,0 +1,175 @@
+"""The stores that a server has open, by id, and the folders it may look into."""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from app.jobs import JobBook
+from app.opened import Caches, OpenStore, make_caches
+from app.set_numbers import SetNumbers
+from esl.errors import CheckpointError, ConfigError, DataError
+from esl.pipelines.targets import Targets, load_predictor
+from esl.store.predictions import MANIFEST_NAME, PredictionStore
+from esl.store.verdicts import VerdictBook
+
+MAX_DEPTH = 4
+MAX_FOUND = 200
+
+
+@dataclass(kw_only=True)
+class Library:
+    """Everything the routes and pages share; made once by `app.main`."""
+
+    roots: tuple[Path, ...]
+    """Folders that may be read and opened from the page; paths outside are refused."""
+    exports_dir: Path
+    state_dir: Path
+    """Where verdicts and recipes are kept."""
+    cache_dir: Path
+    stores_dir: Path
+    """Where stores that are made from the page go."""
+    device: str = "auto"
+    jobs: JobBook = field(default_factory=JobBook)
+    caches: Caches = field(default_factory=make_caches)
+
+    def __post_init__(self) -> None:
+        self._stores: dict[str, OpenStore] = {}
+        self._numbers: dict[str, SetNumbers] = {}
+        self._predictors: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+
+    def add(self, store: PredictionStore, name: str = "", checkpoint: Path | None = None) -> OpenStore:
+        """Take an open store in; one with the same manifest that is open already is given back instead."""
+        opened = OpenStore(store, name or store.directory.name, Targets.of(store.manifest), self.caches)
+        with self._lock:
+            opened = self._stores.setdefault(opened.sid, opened)
+        if checkpoint is not None:
+            opened.checkpoint = checkpoint
+        return opened
+
+    def open(self, directory: Path, name: str = "") -> OpenStore:
+        """Open a store's directory.
+
+        Raises:
+            DataError: it is none.
+        """
+        return self.add(PredictionStore.open(directory), name)
+
+    def get(self, sid: str) -> OpenStore | None:
+        """The open store called `sid`."""
+        return self._stores.get(sid)
+
+    def stores(self) -> list[OpenStore]:
+        """All open stores, in the order they were opened."""
+        return list(self._stores.values())
+
+    def keep_predictor(self, opened: OpenStore, predictor: Any) -> None:
+        """Have the network of a store at hand for own images."""
+        self._predictors[opened.sid] = predictor
+
+    def predictor(self, opened: OpenStore) -> Callable[[], Any]:
+        """Gives the network of a store, loaded when it is first called for.
+
+        Raises (when called):
+            CheckpointError: it is not at hand.
+        """
+
+        def load() -> Any:
+            with self._loading:
+                if opened.sid not in self._predictors:
+                    if opened.checkpoint is None:
+                        raise CheckpointError("The checkpoint that made this store must be at hand; it is not.")
+                    manifest = opened.store.manifest
+                    self._predictors[opened.sid] = load_predictor(
+                        opened.checkpoint, precision=cast(Any, manifest.precision)
+                    )
+                return self._predictors[opened.sid]
+
+        return load
+
+    def close(self) -> None:
+        """Stop what runs in the background; what is on the disk stays good."""
+        self.jobs.stop_all()
+        for numbers in list(self._numbers.values()):
+            numbers.stop()
+
+    def numbers(self, opened: OpenStore) -> SetNumbers:
+        """The whole-set numbers of a store; counting begins with the first question."""
+        with self._lock:
+            if opened.sid not in self._numbers:
+                self._numbers[opened.sid] = SetNumbers(opened, self.cache_dir)
+            numbers = self._numbers[opened.sid]
+        numbers.start()
+        return numbers
+
+    @cached_property
+    def verdicts(self) -> VerdictBook:
+        """Where verdicts are kept."""
+        return VerdictBook(self.state_dir / "verdicts.sqlite")
+
+    def verdict_counts(self, opened: OpenStore) -> dict[str, int]:
+        """Standing verdicts per image id."""
+        return self.verdicts.counts(opened.verdict_key)
+
+    def confine(self, path: str) -> Path:
+        """A path from a page, with links resolved, that must lie below one of the roots.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        if "\0" not in path and path.strip():
+            for root in self.roots:
+                resolved = (root / path).resolve()
+                if any(resolved.is_relative_to(r.resolve()) for r in self.roots):
+                    return resolved
+        raise ConfigError(f"A path must lie below one of {', '.join(map(str, self.roots))}; got {path!r}.")
+
+    def found_stores(self) -> list[Path]:
+        """Store directories below the roots."""
+        return _found(self.roots, MANIFEST_NAME)
+
+    def found_checkpoints(self) -> list[Path]:
+        """Weights below the roots: `.safetensors` files with their JSON beside them."""
+        weights = [p for root in self.roots for p in _walk(root, MAX_DEPTH) if p.suffix == ".safetensors"]
+        return sorted({p.resolve() for p in weights if p.with_suffix(".json").is_file()})[:MAX_FOUND]
+
+
+def _found(roots: Iterable[Path], name: str) -> list[Path]:
+    found: set[Path] = set()
+    for root in roots:
+        for path in _walk(root, MAX_DEPTH):
+            if path.name == name:
+                found.add(path.parent.resolve())
+    return sorted(found)[:MAX_FOUND]
+
+
+def _walk(root: Path, depth: int) -> Iterable[Path]:
+    """Files below `root`, hidden and very large folders left out, not deeper than `depth`."""
+    try:
+        entries = sorted(root.iterdir())[:2000]
+    except OSError:
+        return
+    for path in entries:
+        if path.name.startswith("."):
+            continue
+        if path.is_file():
+            yield path
+        elif depth > 0 and path.is_dir() and not path.is_symlink() and path.suffix != ".zarr":
+            yield from _walk(path, depth - 1)
+
+
+def require_writable(directory: Path) -> Path:
+    """Make a folder.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"A folder must be writable: {directory} is not ({error.strerror or error}).") from error
+    return directory

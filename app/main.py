@@ -1,0 +1,83 @@
+"""Put the server together: HTTP API, viewer files, plain page at /plain, inspector at /, one middleware before all."""
+
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read once, when Gradio is imported
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from app.library import Library
+from app.pages import inspector, plain
+from app.routes import make_router
+from app.routes.answers import add_error_answers
+from app.routes.viewer_files import ViewerFiles, viewer_version
+from app.security import Access, SecurityMiddleware
+from app.theme import INSPECTOR_CSS, PLAIN_CSS, theme
+from esl.errors import ConfigError
+
+MAX_UPLOAD = "20mb"
+
+
+def build_app(library: Library, access: Access) -> FastAPI:
+    """The whole server as one ASGI application.
+
+    Args:
+        library: stores, folders and jobs; may be empty and filled later.
+        access: who may come in.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        library.close()
+
+    app = FastAPI(title="ESL Inspector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.library = library
+    add_error_answers(app)
+    app.include_router(make_router())
+    app.mount("/viewer", ViewerFiles())
+    _mount(app, plain.build(library), "/plain", PLAIN_CSS)
+    _mount(app, inspector.build(viewer_version()), "/", INSPECTOR_CSS, inspector.head())
+    app.add_middleware(SecurityMiddleware, access=access)
+    return app
+
+
+def _mount(app: FastAPI, page: gr.Blocks, path: str, css: str, head: str = "") -> None:
+    page.queue(default_concurrency_limit=None)
+    gr.mount_gradio_app(
+        app, page, path=path, theme=theme(), css=css, head=head, run_history=False, ssr_mode=False, footer_links=[],
+        max_file_size=MAX_UPLOAD, show_error=False, enable_monitoring=False, mcp_server=False, pwa=False,
+    )  # fmt: skip
+
+
+def serve(library: Library, access: Access, host: str, port: int, begin: Callable[[], None]) -> None:
+    """Build the page, begin the work in the background, and serve until interrupted.
+
+    Raises:
+        ConfigError: the port is taken, or the address is not this machine's.
+    """
+    listener = _listen(host, port)
+    app = build_app(library, access)
+    begin()
+    shown = f"[{host}]" if ":" in host else host
+    print(f"ESL Inspector: http://{shown}:{listener.getsockname()[1]}", flush=True)
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)).run([listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before anything slow is done, so that a port that is taken is said at once."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        raise ConfigError(
+            f"The server must be able to listen on {host} port {port}: {error.strerror}. Choose another --port."
+        ) from error
+    return listener

@@ -1,0 +1,5 @@
+"""Recipes (pending)."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,62 @@
+"""Which stores are open, and all that a page must know of one before it asks for pixels."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from app.opened import OpenStore
+from app.routes.lookup import LibraryDep, StoreDep
+
+router = APIRouter()
+
+
+def brief(opened: OpenStore) -> dict[str, Any]:
+    """One line of `GET /stores`."""
+    manifest = opened.store.manifest
+    return {
+        "sid": opened.sid,
+        "name": opened.name,
+        "dataset": manifest.dataset,
+        "split": manifest.split,
+        "num_images": len(manifest.image_ids),
+        "num_done": opened.store.num_done,
+        "has_truth": opened.has_truth,
+    }
+
+
+@router.get("/stores")
+def list_stores(library: LibraryDep) -> list[dict[str, Any]]:
+    """All open stores."""
+    return [brief(opened) for opened in library.stores()]
+
+
+@router.get("/stores/{sid}")
+def one_store(opened: StoreDep) -> dict[str, Any]:
+    """Everything about one store but its pixels."""
+    mu, nu = opened.medians()
+    manifest = opened.store.manifest
+    num_done = opened.store.num_done
+    return {
+        **brief(opened),
+        "class_names": list(manifest.class_set.names),
+        "class_colors": [list(color) for color in manifest.class_set.colors],
+        "map_size": list(manifest.map_size),
+        "interpolate": manifest.interpolate,
+        "precision": manifest.precision,
+        "model": opened.model(),
+        "medians": {"mu": mu.tolist(), "nu": nu.tolist()},
+        "provisional": num_done < len(manifest.image_ids),
+        "map_version": opened.map_version,
+        "can_upload": opened.checkpoint is not None,
+        "job": opened.job,
+        "images": [
+            {
+                "i": i,
+                "name": image_id,
+                "done": opened.is_done(i),
+                "has_truth": opened.has_labels[i],
+                "valid": list(opened.valid(i)),
+            }
+            for i, image_id in enumerate(manifest.image_ids)
+        ],
+    }

@@ -1,0 +1,168 @@
+"""Numbers of a whole set, counted in the background image by image and kept for the next start.
+
+Holds the joint histogram that answers any thresholds without touching a pixel, and the sparse counts that rank images.
+"""
+
+import hashlib
+import json
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.opened import OpenStore
+from esl.errors import EslError
+from esl.files import read_json, write_json
+from esl.labeling.audit import AuditHistogram, audit
+from esl.labeling.audit_report import AuditReport
+from esl.labeling.thresholds import ScoreHistogram, ThresholdRule
+from esl.pipelines.ranking import ImageCounts, RankTable, count_image
+
+_log = logging.getLogger(__name__)
+POLL_SECONDS = 0.5
+"""How long to wait for the next image while a store grows."""
+
+
+class SetNumbers:
+    """Counts of one store; `start` begins or goes on, every reader sees what there is so far."""
+
+    def __init__(self, opened: OpenStore, cache_dir: Path) -> None:
+        self._opened = opened
+        self._dir = cache_dir / "sets" / opened.sid
+        self._lock = threading.Lock()
+        self._audit = AuditHistogram(opened.num_classes)
+        self._counts: dict[int, ImageCounts] = {}
+        self._table: RankTable | None = None
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self.boundary_shares: dict[int, float] = {}
+        """Image index -> share of its difference near a boundary, as of the last recomputation."""
+        self.faults: dict[int, str] = {}
+        """Image index -> why its ground truth was left out."""
+
+    @property
+    def num_counted(self) -> int:
+        """Images counted so far."""
+        return len(self._counts)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every image of the set is counted."""
+        return self.num_counted == len(self._opened.store.image_ids)
+
+    def start(self) -> None:
+        """Count in the background what is not counted yet; cheap to call again."""
+        with self._lock:
+            if self._thread is None and not self.is_complete:
+                self._thread = threading.Thread(target=self._run, name=f"count-{self._opened.sid}", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """Stop counting."""
+        self._stop.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until all images that are done are counted; whether that happened in time."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+        return self.num_counted >= self._opened.store.num_done
+
+    def report(self, rule: ThresholdRule, scores: ScoreHistogram | None = None) -> AuditReport:
+        """Coverage and errors of both criteria over the images counted so far, without touching a pixel.
+
+        Args:
+            rule: mu*, nu*, mode and overrides.
+            scores: where the medians come from; the whole set's by default.
+        """
+        scores = scores or self._opened.histogram()
+        with self._lock:
+            return audit(self._audit, scores, rule, self._opened.store.class_set.names)
+
+    def joint(self) -> NDArray[np.uint32]:
+        """[C, 3, 256, 256] uint32, saturating; see docs/api.md."""
+        with self._lock:
+            return np.minimum(self._audit.joint, np.iinfo(np.uint32).max).astype("<u4")
+
+    def sparse_marginals(self) -> bytes:
+        """The exact score histograms in the sparse form of docs/api.md."""
+        with self._lock:
+            counts = self._audit.marginals.reshape(-1).copy()
+        bins = np.flatnonzero(counts)
+        head = np.asarray([int.from_bytes(b"ESLM", "little"), 1, self._opened.num_classes, bins.size], "<u4").tobytes()
+        keys = bins.astype("<u4").tobytes()
+        return head + keys + b"\0" * (-len(keys) % 8) + counts[bins].astype("<f8").tobytes()
+
+    def table(self) -> RankTable:
+        """Sparse counts of the images counted so far."""
+        with self._lock:
+            if self._table is None or self._table.images.size != len(self._counts):
+                self._table = RankTable.of(dict(self._counts), self._opened.num_classes)
+            return self._table
+
+    def _run(self) -> None:
+        try:
+            self._load()
+            while not self._stop.is_set() and not self.is_complete:
+                self._opened.store.refresh()
+                waiting = [i for i in range(len(self._opened.store.image_ids)) if self._is_waiting(i)]
+                for i in waiting:
+                    if self._stop.is_set():
+                        return
+                    self._count(i)
+                if not waiting:
+                    if not self._opened.job:  # nobody fills the store from here; the next question looks again
+                        return
+                    self._stop.wait(POLL_SECONDS)
+            if self.is_complete:
+                self._save()
+        except EslError as error:
+            _log.warning("Counting %s stopped: %s", self._opened.name, error)
+        finally:
+            with self._lock:
+                self._thread = None
+
+    def _is_waiting(self, i: int) -> bool:
+        return i not in self._counts and self._opened.is_done(i)
+
+    def _count(self, i: int) -> None:
+        maps = self._opened.derive_once(i)
+        try:
+            truth = self._opened.truth(i)
+        except EslError as error:
+            self.faults[i] = str(error)
+            truth = None
+        counts = count_image(maps, truth, self._opened.num_classes)
+        with self._lock:
+            self._audit.update(maps, truth)
+            self._counts[i] = counts
+
+    def _seal(self) -> dict[str, Any]:
+        """What the counts depend on: the logits and each label file's time and size."""
+        opened = self._opened
+        stamps = [opened.targets.label_stamp(image_id) for image_id in opened.store.image_ids]
+        labels = hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
+        return {"store": opened.store.store_hash, "labels": labels}
+
+    def _load(self) -> None:
+        try:
+            if read_json(self._dir / "seal.json") != self._seal():
+                return
+            audit, table = AuditHistogram.load(self._dir / "audit.npz"), RankTable.load(self._dir / "ranks.npz")
+        except EslError:
+            return  # nothing kept, or damaged: count again
+        with self._lock:
+            self._audit, self._counts = audit, table.split()
+
+    def _save(self) -> None:
+        if self.faults:
+            return  # a label may be mended; look again next time
+        try:
+            self._audit.save(self._dir / "audit.npz")
+            self.table().save(self._dir / "ranks.npz")
+            write_json(self._dir / "seal.json", self._seal())
+        except EslError as error:
+            _log.warning("Counts of %s are not kept: %s", self._opened.name, error)

@@ -1,0 +1,169 @@
+"""The photos and labels behind a prediction store, and the network that made it: what the page asks for besides logits.
+
+A store outlives its data: photos may be gone, labels absent. Nothing here is opened before it is asked for.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esl.classes import CLASS_SETS
+from esl.errors import DataError, EslError
+from esl.images import decode_image
+from esl.images.headers import TAIL, NeedMore, parse_header
+from esl.store.manifest import StoreManifest
+
+if TYPE_CHECKING:
+    from esl.data.dataset import PairDataset
+
+MAX_UPLOAD_PIXELS = 40_000_000
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Names of the data sets that can be opened."""
+    from esl.data.opening import DATASETS
+
+    return tuple(DATASETS)
+
+
+def open_targets(name: str, root: Path | str | None, split: str, class_set_name: str | None = None) -> "PairDataset":
+    """A data set by name, for who may not import `esl.data`.
+
+    Raises:
+        ConfigError: an unknown name.
+        DataError: the folder is not what it must be.
+    """
+    from esl.data.opening import open_dataset
+
+    return open_dataset(name, root, split, class_set_name)
+
+
+class Targets:
+    """Photos and labels of one store's images, at the store's `map_size`."""
+
+    def __init__(self, manifest: StoreManifest, dataset: "PairDataset | None", problem: str = "") -> None:
+        """Take a data set that is open; `of` opens the one that a manifest names."""
+        self.manifest = manifest
+        self.problem = problem
+        """Why there are neither photos nor labels, or an empty string."""
+        self._dataset = dataset
+
+    @classmethod
+    def of(cls, manifest: StoreManifest) -> "Targets":
+        """Open the data set that a manifest names; one that is gone gives targets without photos, with the reason."""
+        try:
+            dataset = open_targets(manifest.dataset, _root_of(manifest), manifest.split, _class_set_name(manifest))
+        except EslError as error:
+            return cls(manifest, None, str(error))
+        return cls(manifest, dataset)
+
+    def has_label(self, image_id: str) -> bool:
+        """Whether there is a label file; it is not opened."""
+        try:
+            return self._dataset is not None and self._dataset.has_label(image_id)
+        except DataError:
+            return False
+
+    def label_stamp(self, image_id: str) -> tuple[int, int]:
+        """(time of change in ns, bytes) of a label file, (0, 0) without one: tells whether counts of it are stale."""
+        if self._dataset is None or not self.has_label(image_id):
+            return 0, 0
+        path = self._dataset.sample(image_id).label_path
+        assert path is not None
+        status = path.stat()
+        return status.st_mtime_ns, status.st_size
+
+    def label(self, image_id: str) -> NDArray[np.uint8]:
+        """(H, W) uint8 train ids at `map_size`, 255 = ignore.
+
+        Raises:
+            DataError: no label, or a wrong one.
+        """
+        return self._open().read_label(image_id, self.manifest.map_size)
+
+    def photo(self, image_id: str) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB at `map_size`.
+
+        Raises:
+            DataError: the file is gone or damaged.
+        """
+        return _to_map_size(self._open().read_image(image_id), self.manifest.map_size)
+
+    def _open(self) -> "PairDataset":
+        if self._dataset is None:
+            raise DataError(f"The images of this store must be at hand: {self.problem}")
+        return self._dataset
+
+
+def decode_upload(data: bytes, name: str) -> NDArray[np.uint8]:
+    """A dropped PNG or JPEG as (H, W, 3) uint8 RGB.
+
+    Raises:
+        DataError: another format, damaged, or more than 40 megapixels; the header is read before anything is unpacked.
+    """
+    try:
+        height, width = parse_header(data, data[-TAIL:], name).size
+    except NeedMore as error:
+        raise DataError(f"A JPEG must have a frame header: {name} ends before it.") from error
+    if height * width > MAX_UPLOAD_PIXELS:
+        raise DataError(f"A dropped image must have at most 40 megapixels; {name} claims {height} x {width}.")
+    return decode_image(data, name)
+
+
+def predict_own(
+    predictor: Any, image: NDArray[np.uint8], map_size: tuple[int, int]
+) -> tuple[NDArray[np.float32], tuple[int, int], NDArray[np.uint8]]:
+    """Run a network over an image of any size, keeping its aspect ratio.
+
+    Args:
+        predictor: `Predictor` or a stand-in.
+        image: (H, W, 3) uint8 RGB.
+        map_size: (H, W) of the store's maps.
+
+    Returns:
+        Logits (C, h, w) relative to each pixel's maximum; (h, w) of the part of the map that holds the image; the image
+        as the network saw it, (H, W, 3) at `map_size`.
+    """
+    from esl.data.transforms import fit_within
+
+    fitted, valid = fit_within(image, map_size)
+    logits = predictor.predict(fitted[None])[0].astype(np.float32)
+    return logits - logits.max(axis=0, keepdims=True), valid, fitted
+
+
+def load_predictor(
+    checkpoint: Path | str,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    precision: Literal["auto", "fp32", "bf16"] = "auto",
+) -> Any:
+    """A checkpoint's `Predictor`.
+
+    Raises:
+        CheckpointError: it cannot be used.
+    """
+    from esl.models.predictor import Predictor
+
+    return Predictor.load(checkpoint, device=device, precision=precision)
+
+
+def _to_map_size(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if image.shape[:2] == size:
+        return image
+    from esl.data.transforms import resize_image
+
+    return resize_image(image, size)
+
+
+def _root_of(manifest: StoreManifest) -> Path | None:
+    """The folder to open; the demo world in its own cache is opened without one."""
+    if manifest.dataset == "demo" and "demo-v" in Path(manifest.root).parent.name:
+        return None
+    return Path(manifest.root) if manifest.root else None
+
+
+def _class_set_name(manifest: StoreManifest) -> str | None:
+    """A built-in set's name; a set of its own comes from the folder's description."""
+    return manifest.class_set.name if manifest.class_set.name in CLASS_SETS else None
+

@@ -1,0 +1,63 @@
+"""Small stores for the app's tests: logits written from NumPy, photos and labels in a `folder` data set."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.library import Library
+from esl.classes import CITYSCAPES_19, IGNORE
+from esl.images import write_png
+from esl.store.predictions import PredictionStore, StoreManifest
+
+MAP_SIZE = (48, 96)
+NAMES = ("a/one.png", "a/two.png", "b/${alert(1)}<img src=x onerror=alert(1)>.png")
+
+
+def logits_of(seed: int, confidence: float = 4.0) -> NDArray[np.float32]:
+    """(19, 7, 13) with a few classes in vertical bands and noise at their borders."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 1.2, (19, 7, 13)).astype(np.float32)
+    for x in range(13):
+        logits[(x // 4 + seed) % 5, :, x] += confidence
+    return logits
+
+
+def make_store(
+    root: Path, *, has_labels: bool = True, done: int = 3, names: tuple[str, ...] = NAMES, name: str = "store"
+) -> PredictionStore:
+    """A store over `root/data`, with its first `done` images written."""
+    for k, image_id in enumerate(names):
+        rng = np.random.default_rng(100 + k)
+        write_png(root / "data" / "images" / image_id, rng.integers(0, 256, (*MAP_SIZE, 3)).astype(np.uint8))
+        if has_labels:
+            label = ((np.arange(MAP_SIZE[1]) * 13 // MAP_SIZE[1]) // 4 + k) % 5
+            truth = np.repeat(label[None].astype(np.uint8), MAP_SIZE[0], 0)
+            truth[-6:] = IGNORE
+            write_png(root / "data" / "labels" / image_id, truth)
+    manifest = StoreManifest(
+        dataset="folder",
+        root=str(root / "data"),
+        split="all",
+        class_set=CITYSCAPES_19,
+        image_ids=names,
+        map_size=MAP_SIZE,
+        logits_shape=(19, 7, 13),
+        model={"name": "tiny", "sha256": "0" * 64},
+    )
+    with PredictionStore.create(root / name, manifest) as store:
+        for k, image_id in enumerate(names[:done]):
+            store.write(image_id, logits_of(k))
+        store.finish()
+    return store
+
+
+def make_library(root: Path) -> Library:
+    """A library whose folders all lie below `root`."""
+    return Library(
+        roots=(root,),
+        exports_dir=root / "exports",
+        state_dir=root / "state",
+        cache_dir=root / "cache",
+        stores_dir=root / "stores",
+    )
