@@ -68,6 +68,7 @@ export class AuditScreen {
   async onInfo() {
     const { session } = this;
     this.grid.scene.setTables(session.info.class_colors, session.hidden);
+    this.cards.draw();
     this.side.build();
     if (this.items.length === 0) this.load();
     try {

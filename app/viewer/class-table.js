@@ -5,7 +5,7 @@ import { dequantise, showPercent, showUnit, snap, showCount } from './quantise.j
 import { errorRate } from './statistics.js';
 import { freeClass, isLocked, lockClass } from './thresholds.js';
 
-const ROW = 22;
+const ROW = { normal: 22, wide: 28, from: 2200 };
 const FEW = 1000;
 
 export class ClassTable {
@@ -29,9 +29,11 @@ export class ClassTable {
 
   build() {
     const { info } = this.session;
+    this.row = window.innerWidth >= ROW.from ? ROW.wide : ROW.normal;
+    this.root.style.setProperty('--row', `${this.row}px`);
     this.rows = info.class_names.map((name, c) => this.buildRow(name, c));
     this.body.replaceChildren(this.bars, ...this.rows.map((row) => row.root));
-    this.body.style.height = `${this.rows.length * ROW}px`;
+    this.body.style.height = `${this.rows.length * this.row}px`;
     this.colors = null;
   }
 
@@ -167,7 +169,7 @@ export class ClassTable {
     let most = 0.02;
     for (const s of summary.rows) if (s.pixels >= FEW) most = Math.max(most, errorRate(s.ssl) || 0, errorRate(s.esl) || 0);
     summary.rows.forEach((s, c) => {
-      const y = c * ROW;
+      const y = c * this.row + (this.row - ROW.normal) / 2;
       if (s.pixels > 0 && s.esl.kept === 0 && s.ssl.kept === 0) return this.word(context, '0 kept here', y);
       if (!showsTruth) return undefined;
       this.bar(context, s.ssl, y + 3, most, room, this.colors.ssl);
@@ -178,7 +180,7 @@ export class ClassTable {
 
   word(context, text, y) {
     context.fillStyle = this.colors.warn;
-    context.fillText(text, 2, y + ROW / 2);
+    context.fillText(text, 2, y + ROW.normal / 2);
   }
 
   bar(context, part, y, most, room, color) {

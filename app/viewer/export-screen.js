@@ -39,7 +39,7 @@ export class ExportScreen {
     const field = (name, ...nodes) => el('div', { class: 'esl-form-row' }, el('span', {}, name), el('div', { class: 'esl-row' }, nodes));
     this.root = el('main', { class: 'esl-export' }, el('div', { class: 'esl-form' },
       el('h2', {}, 'Export pseudo-labels'), el('p', { class: 'esl-muted' }, 'What is written is what the screen shows, to the pixel. The recipe and the files’ hashes travel with them.'),
-      field('Recipe', this.recipe), field('', this.criterion, this.saveNow), field('Images', this.set), field('Names', this.naming),
+      field('Recipe', this.recipe), (this.saveRow = field('or', this.saveNow, el('span', { class: 'esl-muted' }, 'for'), this.criterion)), field('Images', this.set), field('Names', this.naming),
       el('div', { class: 'esl-kinds', role: 'group', 'aria-label': 'What to write' }, this.kinds.map((k) => k.root)),
       el('div', { class: 'esl-row' }, this.dry, this.go), this.preview, this.jobs));
     this.bindings = [{ keys: ['Ctrl+s'], name: 'Save recipe', always: true, run: () => this.saveScreen() }];
@@ -71,7 +71,7 @@ export class ExportScreen {
       this.recipe.replaceChildren(...recipes.map((r) => el('option', { value: r.id }, `${r.name || 'unnamed'}  ·  ν* ${r.nu_star} μ* ${r.mu_star}  ·  ${r.criterion === 'max_prob' ? 'SSL' : 'ESL'}  ·  ${String(r.id).slice(0, 8)}`)));
       if (recipes.some((r) => r.id === chosen)) this.recipe.value = chosen;
       this.go.disabled = this.dry.disabled = recipes.length === 0;
-      this.saveNow.hidden = !isDirty(session) && recipes.length > 0;
+      this.saveRow.hidden = !isDirty(session) && recipes.length > 0;
       if (recipes.length === 0) setText(this.preview, 'Save the thresholds as a recipe first: an export always names one.');
     } catch (error) {
       setText(this.preview, error.message);

@@ -80,6 +80,7 @@ export class InspectScreen {
   }
 
   onInfo() {
+    this.cards.draw();
     const { info } = this.session;
     if (this.table.rows.length !== info.class_names.length) this.table.build();
     this.updateTables();

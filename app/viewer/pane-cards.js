@@ -12,7 +12,7 @@ export class PaneCards {
       const card = this.cardOf(grid.kindOf(pane));
       if (card) pane.showCard(...card);
       else pane.hideCard();
-      pane.root.classList.toggle('is-blank', card !== null && card.blank === true);
+      pane.root.classList.toggle('is-blank', card ? card.blank === true : !session.image);
     }
     grid.root.classList.toggle('is-failed', session.imageError !== null);
   }
