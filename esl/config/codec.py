@@ -29,7 +29,9 @@ def config_from_json(values: Mapping[str, Any]) -> TrainConfig:
     values = dict(values)
     version = values.pop("config_version", CONFIG_VERSION)
     if version != CONFIG_VERSION:
-        raise ConfigError(f"A config must have version {CONFIG_VERSION}; this one has {version}. Use the release it was made with.")
+        raise ConfigError(
+            f"A config must have version {CONFIG_VERSION}; this one has {version}. Use the release it was made with."
+        )
     built = _build(TrainConfig, values, "config")
     assert isinstance(built, TrainConfig)
     return built
@@ -37,13 +39,15 @@ def config_from_json(values: Mapping[str, Any]) -> TrainConfig:
 
 def config_hash(config: TrainConfig) -> str:
     """Hex digest of what decides a run's numbers; two configs with the same hash train the same network."""
-    text = json.dumps({k: v for k, v in _flat(config_to_json(config)).items() if k not in _FREE_TO_CHANGE}, sort_keys=True)
+    text = json.dumps(
+        {k: v for k, v in flat_json(config_to_json(config)).items() if k not in _FREE_TO_CHANGE}, sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def config_differences(old: TrainConfig, new: TrainConfig, *, free: bool = False) -> list[str]:
     """`field: old -> new` for each field that differs; those that a resume may change are left out unless `free`."""
-    before, after = _flat(config_to_json(old)), _flat(config_to_json(new))
+    before, after = flat_json(config_to_json(old)), flat_json(config_to_json(new))
     names = [k for k in sorted(before.keys() | after.keys()) if before.get(k) != after.get(k)]
     return [f"{k}: {before.get(k)} -> {after.get(k)}" for k in names if free or k not in _FREE_TO_CHANGE]
 
@@ -60,11 +64,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat_json(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested JSON objects as one, by dotted names."""
+    """Nested JSON objects as one, by dotted names."""
     out: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            out |= _flat(value, f"{prefix}{key}.")
+            out |= flat_json(value, f"{prefix}{key}.")
         else:
             out[prefix + key] = value
     return out

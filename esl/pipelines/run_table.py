@@ -1,0 +1,243 @@
+"""Read run directories for people: a table of many, one in detail, several side by side, and a trash.
+
+Everything is read from the directories (decision 11), so runs that a shell or another machine started show too.
+A run is read again only when its files changed; a thousand finished runs cost a thousand `stat` calls.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from esl.config.codec import flat_json
+from esl.errors import ConfigError, DataError
+from esl.files import safe_join
+from esl.store.runs import RunDirectory, list_runs
+
+TRASH = ".trash"
+"""Folder below the runs folder that deleted runs move to."""
+MIN_COMPARED, MAX_COMPARED = 2, 8
+_TAIL_BYTES = 1 << 16
+
+Row = dict[str, Any]
+
+
+class RunTable:
+    """The runs of one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._known: dict[str, tuple[tuple[int, ...], Row]] = {}
+
+    def rows(self) -> list[Row]:
+        """One row a run: name, state, step, rate, scores, preset, method, pseudo-labels, host, device, seed, times."""
+        names = set()
+        rows = []
+        for run in list_runs(self.root):
+            names.add(run.path.name)
+            rows.append(self._row(run))
+        for gone in set(self._known) - names:
+            del self._known[gone]
+        return rows
+
+    def run(self, name: str) -> RunDirectory:
+        """One run's directory.
+
+        Raises:
+            DataError: no run of that name below the folder.
+        """
+        run = RunDirectory(safe_join(self.root, name))
+        if Path(name).name != name or name.startswith(".") or not run.exists:
+            raise DataError(f"A run must be in {self.root}; there is none called {name!r}.")
+        return run
+
+    def detail(self, name: str) -> Row:
+        """Everything about one run but its metrics: status, config, checkpoints, warnings, links.
+
+        Raises:
+            DataError: no such run, or its config is damaged.
+        """
+        run = self.run(name)
+        record = json.loads(run.config_path.read_bytes())
+        labels = record["config"]["pseudo_labels"]
+        return {
+            **self._row(run),
+            "config": record["config"],
+            "command": record.get("command", []),
+            "resolved": record.get("resolved", {}),
+            "commit": record.get("commit", ""),
+            "torch": record.get("torch", ""),
+            "data": record.get("data", {}),
+            "checkpoints": _checkpoints(run),
+            "warnings": _warnings(run),
+            "pseudo_label_path": labels["path"] if labels["source"] != "none" else "",
+            "bytes": folder_bytes(run.path),
+        }
+
+    def metrics(self, name: str, after: int = 0, limit: int = 20_000) -> tuple[list[Mapping[str, Any]], int]:
+        """Lines of metrics from the `after`-th on (at most `limit`), and where to go on.
+
+        A resumed run cuts lines off its end; where fewer than `after` are left, everything is sent again from 0.
+        """
+        lines = list(self.run(name).metrics())
+        first = after if after <= len(lines) else 0
+        chosen = lines[first : first + limit]
+        return chosen, first + len(chosen)
+
+    def log_tail(self, name: str, num_lines: int = 200) -> list[str]:
+        """The last lines of a run's log."""
+        return _tail(self.run(name).log_path, num_lines)
+
+    def delete(self, name: str) -> Path:
+        """Move a run that is not active to the trash; nothing is lost before the trash is emptied.
+
+        Raises:
+            DataError: no such run.
+            ConfigError: it runs.
+        """
+        run = self.run(name)
+        if run.status().state in ("running", "stopping"):
+            raise ConfigError(f"A run must be stopped before it is deleted; {name} is running.")
+        trash = self.root / TRASH
+        trash.mkdir(exist_ok=True)
+        target = trash / f"{name}.{time.time_ns()}"
+        os.replace(run.path, target)
+        return target
+
+    def trash(self) -> list[Row]:
+        """What the trash holds: `[{name, bytes}]`."""
+        folder = self.root / TRASH
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        return [{"name": p.name, "bytes": folder_bytes(p)} for p in found]
+
+    def empty_trash(self) -> int:
+        """Remove what the trash holds for good; returns how many runs that were."""
+        entries = self.trash()
+        shutil.rmtree(self.root / TRASH, ignore_errors=True)
+        return len(entries)
+
+    def compare(self, names: Sequence[str]) -> Row:
+        """Config fields that differ, and the last scores, of 2 to 8 runs.
+
+        Returns:
+            `{"runs": [row...], "differences": {field: [value per run]}, "iou": [[per class] per run]}`.
+
+        Raises:
+            ConfigError: too few or too many runs.
+        """
+        if not MIN_COMPARED <= len(set(names)) <= MAX_COMPARED:
+            raise ConfigError(
+                f"{MIN_COMPARED} to {MAX_COMPARED} different runs can be compared; got {len(set(names))}."
+            )
+        runs = [self.run(name) for name in names]
+        configs = [flat_json(json.loads(run.config_path.read_bytes())["config"]) for run in runs]
+        fields = sorted(set().union(*configs))
+        values = {field: [c.get(field) for c in configs] for field in fields}
+        differences = {field: v for field, v in values.items() if len(set(map(repr, v))) > 1}
+        scores = [_last_evaluation(run) for run in runs]
+        return {
+            "runs": [self._row(run) for run in runs],
+            "differences": differences,
+            "iou": [s.get("iou", []) for s in scores],
+            "split": [s.get("split", "") for s in scores],
+        }
+
+    def _row(self, run: RunDirectory) -> Row:
+        stamp = _stamp(run)
+        known = self._known.get(run.path.name)
+        if known is None or known[0] != stamp:
+            known = (stamp, _read_row(run))
+            self._known[run.path.name] = known
+        row = dict(known[1])
+        if row["state"] in ("running", "stopping"):
+            status = run.status()  # asks whether the process is alive, which no file tells
+            row |= {"state": status.state, "message": status.message}
+        return row
+
+
+def _stamp(run: RunDirectory) -> tuple[int, ...]:
+    stamps = []
+    for path in (run.config_path, run.status_path):
+        try:
+            stamps.append(path.stat().st_mtime_ns)
+        except OSError:
+            stamps.append(0)
+    return tuple(stamps)
+
+
+def _read_row(run: RunDirectory) -> Row:
+    row: Row = {"name": run.path.name, "problem": ""}
+    try:
+        record = json.loads(run.config_path.read_bytes())
+        config = record["config"]  # as plain JSON: building a thousand typed configs would take seconds
+        labels = config["pseudo_labels"]
+        row |= {
+            "preset": config["preset"], "method": config["method"]["name"], "seed": config["seed"], "class_set": config["class_set"],
+            "pseudo_labels": labels["criterion"] if labels["source"] != "none" else "none",
+            "source": _domain(config["source"]), "target": _domain(config["target"]),
+        }  # fmt: skip
+        row |= {k: v for k, v in asdict(run.status()).items() if k != "process_started"}
+        row |= _pseudo_label_numbers(run)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        row |= {"state": "failed", "problem": f"Its files cannot be read: {error}"}
+    return row
+
+
+def _domain(data: Mapping[str, Any]) -> str:
+    return f"{data['dataset']} {data['split']}".strip()
+
+
+def _pseudo_label_numbers(run: RunDirectory) -> Row:
+    """Coverage and error rate of what a self-trained run learns from, where the experiment wrote them down."""
+    path = run.path / "pseudo_labels.json"
+    if not path.is_file():
+        return {"coverage": None, "error_rate": None}
+    values = json.loads(path.read_bytes())
+    return {"coverage": values.get("coverage"), "error_rate": values.get("error_rate")}
+
+
+def _last_evaluation(run: RunDirectory) -> Mapping[str, Any]:
+    last: Mapping[str, Any] = {}
+    for line in run.metrics():
+        if line.get("kind") == "evaluation":
+            last = line
+    return last
+
+
+def _checkpoints(run: RunDirectory) -> list[Row]:
+    if not run.checkpoints_dir.is_dir():
+        return []
+    marks = {name: _text(run.checkpoints_dir / name) for name in ("LATEST", "BEST")}
+    folders = sorted(p for p in run.checkpoints_dir.glob("step_*") if p.is_dir() and "." not in p.name)
+    return [
+        {"name": p.name, "is_latest": marks["LATEST"] == p.name, "is_best": marks["BEST"] == p.name} for p in folders
+    ]
+
+
+def _warnings(run: RunDirectory) -> list[str]:
+    return [line for line in _tail(run.log_path, 2000) if "warning" in line.lower()][-20:]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _tail(path: Path, num_lines: int) -> list[str]:
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL_BYTES))
+            return stream.read().decode(errors="replace").splitlines()[-num_lines:]
+    except OSError:
+        return []
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())

@@ -1,0 +1,124 @@
+"""Run directories as a table: quick for many, whole for one, honest about damage, and nothing deleted in haste."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from esl.config import config_to_json
+from esl.errors import ConfigError, DataError
+from esl.files import write_json
+from esl.pipelines.run_table import RunTable
+from esl.presets import preset
+from esl.store.runs import RunDirectory, RunStatus
+
+BASE = preset("demo_source_only")
+
+
+def make_run(root: Path, name: str, *, state: str = "done", seed: int = 1, lines: int = 3) -> RunDirectory:
+    run = RunDirectory(root / name)
+    config = config_to_json(replace(BASE, seed=seed))
+    write_json(
+        run.config_path,
+        {"config": config, "resolved": {"precision": "fp32"}, "command": ["esl", "train"], "commit": "abc"},
+    )
+    run.write_status(RunStatus(state=state, step=lines, steps=10, miou=0.25))  # type: ignore[arg-type]
+    metrics = [{"kind": "train", "step": i, "seg_main": 1.0 / (i + 1)} for i in range(lines)]
+    metrics.append({"kind": "evaluation", "step": lines, "miou": 0.25, "iou": [0.5, None], "split": "demo source_val"})  # type: ignore[dict-item]
+    run.metrics_path.write_text("".join(json.dumps(line) + "\n" for line in metrics))
+    run.log_path.write_text("hello\nWarning: d_main is low\n")
+    return run
+
+
+def test_a_row_says_what_a_person_asks_for(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", seed=7)
+    (row,) = RunTable(tmp_path).rows()
+    assert row["name"] == "a"
+    assert (row["state"], row["step"], row["steps"], row["seed"], row["miou"]) == ("done", 3, 10, 7, 0.25)
+    assert (row["preset"], row["method"], row["pseudo_labels"]) == ("demo_source_only", "source_only", "none")
+    assert row["coverage"] is None
+
+
+def test_a_run_whose_process_is_gone_is_crashed(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "a", state="running")
+    table = RunTable(tmp_path)
+    assert table.rows()[0]["state"] == "running"
+    said = json.loads(run.status_path.read_text())
+    write_json(run.status_path, {**said, "process_started": "1"})
+    assert table.rows()[0]["state"] == "crashed"
+
+
+def test_detail_has_config_checkpoints_warnings_and_size(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "a")
+    (run.checkpoints_dir / "step_000003").mkdir(parents=True)
+    (run.checkpoints_dir / "LATEST").write_text("step_000003\n")
+    detail = RunTable(tmp_path).detail("a")
+    assert detail["config"]["seed"] == 1
+    assert detail["checkpoints"] == [{"name": "step_000003", "is_latest": True, "is_best": False}]
+    assert detail["warnings"] == ["Warning: d_main is low"]
+    assert detail["bytes"] > 0
+    assert RunTable(tmp_path).log_tail("a", 1) == ["Warning: d_main is low"]
+
+
+def test_metrics_come_in_pieces_and_again_from_the_start_after_a_cut(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "a")
+    table = RunTable(tmp_path)
+    lines, after = table.metrics("a")
+    assert (len(lines), after) == (4, 4)
+    assert table.metrics("a", after) == ([], 4)
+    run.metrics_path.write_text(run.metrics_path.read_text().splitlines(keepends=True)[0])
+    assert len(table.metrics("a", after)[0]) == 1
+
+
+@pytest.mark.parametrize("name", ["../a", "nobody", ".trash", "a/b", ""])
+def test_names_that_are_no_run_are_refused(tmp_path: Path, name: str) -> None:
+    make_run(tmp_path, "a")
+    with pytest.raises(DataError):
+        RunTable(tmp_path).detail(name)
+
+
+def test_a_damaged_run_is_a_row_with_its_problem(tmp_path: Path) -> None:
+    make_run(tmp_path, "a")
+    (tmp_path / "a" / "config.json").write_text("{")
+    (row,) = RunTable(tmp_path).rows()
+    assert row["state"] == "failed"
+    assert "cannot be read" in row["problem"]
+
+
+def test_deleting_moves_to_a_trash_that_can_be_emptied(tmp_path: Path) -> None:
+    make_run(tmp_path, "a")
+    make_run(tmp_path, "busy", state="running")
+    table = RunTable(tmp_path)
+    with pytest.raises(ConfigError, match="busy is running"):
+        table.delete("busy")
+    assert (table.delete("a") / "config.json").is_file()
+    assert [r["name"] for r in table.rows()] == ["busy"]
+    assert table.trash()[0]["bytes"] > 0
+    assert table.empty_trash() == 1
+    assert table.trash() == []
+
+
+def test_comparison_shows_what_differs_and_nothing_else(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", seed=1)
+    make_run(tmp_path, "b", seed=2)
+    compared = RunTable(tmp_path).compare(["a", "b"])
+    assert compared["differences"] == {"seed": [1, 2]}
+    assert compared["iou"] == [[0.5, None], [0.5, None]]
+    with pytest.raises(ConfigError, match="2 to 8"):
+        RunTable(tmp_path).compare(["a", "a"])
+
+
+def test_a_thousand_runs_are_read_once_and_then_only_looked_at(tmp_path: Path) -> None:
+    make_run(tmp_path, "0")
+    config, status = (tmp_path / "0" / "config.json").read_bytes(), (tmp_path / "0" / "status.json").read_bytes()
+    for i in range(1, 1000):
+        (tmp_path / str(i)).mkdir()
+        (tmp_path / str(i) / "config.json").write_bytes(config)
+        (tmp_path / str(i) / "status.json").write_bytes(status)
+    table = RunTable(tmp_path)
+    assert len(table.rows()) == 1000
+    began = time.process_time()
+    table.rows()
+    assert time.process_time() - began < 1.0  # a ceiling far above what it takes: it must not read everything again
