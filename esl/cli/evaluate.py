@@ -1,0 +1,84 @@
+"""`evaluate`: mIoU of a checkpoint, with the protocol behind the number."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from esl.cli.terminal import optional, parse, show
+from esl.errors import ConfigError
+from esl.progress import ProgressLine
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse and do it."""
+    return parse("evaluate", evaluate, arguments)
+
+
+def evaluate(
+    dataset: str,
+    split: str,
+    checkpoint: Path = Path(),
+    store: Path = Path(),
+    data_root: Path = Path(),
+    size: tuple[int, int] | None = None,
+    class_set: str = "",
+    protocol: Literal["advent", "bdl"] = "advent",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    json: bool = False,
+) -> int:
+    """Score a checkpoint, or the predictions in a store, against a split's labels at their own size.
+
+    Args:
+        dataset: demo, cityscapes, gta5, synthia, mapillary, camvid or folder.
+        split: a part with labels.
+        checkpoint: .safetensors file, checkpoint folder, or run directory.
+        store: a prediction store, instead of a checkpoint.
+        data_root: the data set's folder.
+        size: height and width of the network's input; by default what the checkpoint was trained on.
+        class_set: the classes to score; by default the checkpoint's.
+        protocol: advent resizes logits to the label and decides there; bdl resizes probabilities.
+        device: auto takes CUDA where there is one.
+        precision: auto takes bf16 where the device has it.
+        json: print the result as JSON.
+    """
+    if (checkpoint == Path()) == (store == Path()):
+        raise ConfigError("An evaluation needs either --checkpoint or --store.")
+    from esl.pipelines.evaluate import evaluate_checkpoint, evaluate_store
+
+    root = optional(data_root) or ""
+    if store != Path():
+        from esl.store.predictions import PredictionStore
+
+        report = evaluate_store(
+            PredictionStore.open(store),
+            dataset=dataset,
+            root=root,
+            split=split,
+            protocol=protocol,
+            progress=ProgressLine("evaluate"),
+        )
+    else:
+        report = evaluate_checkpoint(
+            checkpoint,
+            dataset=dataset,
+            root=root,
+            split=split,
+            size=size or _trained_size(checkpoint),
+            class_set_name=class_set,
+            protocol=protocol,
+            device=device,
+            precision=precision,
+            progress=ProgressLine("evaluate"),
+        )
+    show(report, as_json=json)
+    return 0
+
+
+def _trained_size(checkpoint: Path) -> tuple[int, int]:
+    from esl.models.weights import read_info
+
+    size = read_info(checkpoint).provenance.get("input_size")
+    if not size:
+        raise ConfigError(f"An evaluation needs the input's size; {checkpoint} does not say its own. Give --size H W.")
+    return int(size[0]), int(size[1])
