@@ -17,6 +17,19 @@ Image = NDArray[np.uint8]
 _Floats = NDArray[np.float32]
 _TILE = 256
 
+DAYLIGHT_LEFT = np.float32(0.6)
+"""Share of the midday colours in the dusk ones: what sets the width of the gap between the domains."""
+
+
+FOG_RANGE = (80.0, 180.0)
+"""Metres after which 63 % of the light is lost to fog."""
+NOISE = (4.0, 8.0)
+"""Sensor noise in grey levels."""
+SKY_GLOW = np.float32(0.3)
+"""Weight of the evening glow in the sky."""
+EXPOSURE = (0.9, 1.15)
+"""Range of the camera's gain."""
+
 
 def draw_label(scene: Scene) -> Image:
     """(H, W) uint8 train ids, 255 where void."""
@@ -25,7 +38,7 @@ def draw_label(scene: Scene) -> Image:
 
 def render_source(scene: Scene) -> Image:
     """(H, W, 3) uint8 RGB: flat colours under a midday sun."""
-    return _paint(scene, MIDDAY)
+    return _paint(scene, _part_colors(scene, MIDDAY))
 
 
 def render_target(scene: Scene, seed: int | tuple[int, ...]) -> Image:
@@ -33,11 +46,12 @@ def render_target(scene: Scene, seed: int | tuple[int, ...]) -> Image:
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     seen = _seen_parts(scene)
     depth = _depth_map(scene, seen)
-    image = _paint(scene, DUSK) * _texture(scene, seen, depth, rng)[..., None]
+    colors = (1 - DAYLIGHT_LEFT) * _part_colors(scene, DUSK) + DAYLIGHT_LEFT * _part_colors(scene, MIDDAY)
+    image = _paint(scene, colors) * _texture(scene, seen, depth, rng)[..., None]
     light, haze = _dusk_light(scene, rng)
     is_sky = (scene.roles <= Role.CLOUD)[seen][..., None]
-    clear = np.exp(depth * np.float32(-1 / rng.uniform(45, 90)))[..., None]
-    image = np.where(is_sky, np.float32(0.45) * image + np.float32(0.55) * light, (image - haze) * clear + haze)
+    clear = np.exp(depth * np.float32(-1 / rng.uniform(*FOG_RANGE)))[..., None]
+    image = np.where(is_sky, (1 - SKY_GLOW) * image + SKY_GLOW * light, (image - haze) * clear + haze)
     clear = np.maximum(clear, is_sky)
     blurred = cv2.GaussianBlur(image + _glare(scene, seen, clear), (0, 0), float(rng.uniform(0.5, 0.95)))
     return _expose(np.asarray(blurred, np.float32), rng)
@@ -47,14 +61,19 @@ def _seen_parts(scene: Scene) -> NDArray[np.uint16]:
     return scene.parts[SUPERSAMPLING // 2 :: SUPERSAMPLING, SUPERSAMPLING // 2 :: SUPERSAMPLING]
 
 
-def _paint(scene: Scene, palette: Mapping[Role, Span]) -> Image:
-    """(H, W, 3) uint8 RGB: each part in its colour, edges smoothed."""
+def _part_colors(scene: Scene, palette: Mapping[Role, Span]) -> _Floats:
+    """(P, 3) float32 RGB 0..255 of each part."""
     spans = np.array([palette[role] for role in Role], np.float32)
     low, high = spans[scene.roles, 0], spans[scene.roles, 1]
     hsv = low + scene.tints * (high - low)
     hsv[:, 0] %= 360
     rgb = cv2.cvtColor(hsv[None].astype(np.float32), cv2.COLOR_HSV2RGB)[0]
-    colors = np.clip(rgb * scene.shades[:, None] * 255, 0, 255).astype(np.uint8)
+    return np.asarray(rgb * scene.shades[:, None] * 255, np.float32)
+
+
+def _paint(scene: Scene, part_colors: _Floats) -> Image:
+    """(H, W, 3) uint8 RGB: each part in its colour, edges smoothed."""
+    colors = np.clip(part_colors, 0, 255).astype(np.uint8)
     height, width = scene.camera.size
     return cast(Image, cv2.resize(colors[scene.parts], (width, height), interpolation=cv2.INTER_AREA))
 
@@ -115,7 +134,7 @@ def _expose(image: _Floats, rng: np.random.Generator) -> Image:
     height, width = image.shape[:2]
     x = np.linspace(-1, 1, width, dtype=np.float32)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    image = image * (np.float32(rng.uniform(0.85, 1.1)) * (1 - np.float32(0.16) * (x * x + y * y)))[..., None]
+    image = image * (np.float32(rng.uniform(*EXPOSURE)) * (1 - np.float32(0.16) * (x * x + y * y)))[..., None]
     grain = rng.standard_normal(image.shape, np.float32)
-    grain *= np.float32(rng.uniform(5, 9)) * (np.float32(1.25) - image / np.float32(400))
+    grain *= np.float32(rng.uniform(*NOISE)) * (np.float32(1.25) - image / np.float32(400))
     return cast(Image, np.clip(image + grain + np.float32(0.5), 0, 255).astype(np.uint8))
