@@ -1,0 +1,212 @@
+"""From a form to a job: which command a button stands for, checked before it is queued.
+
+The commands are those that a shell would run; the form shows them, so that anybody can copy them.
+"""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from esl.config import TrainConfig, config_from_json, config_to_json
+from esl.config.form import command_flags, with_values
+from esl.errors import ConfigError, EslError
+from esl.files import read_json
+from esl.presets import preset, with_data_root
+from esl.store.job_queue import Job, Launcher
+
+Kind = Literal["train", "extract", "self-train"]
+"""What a button starts: one training (baseline, or on pseudo-labels), an extraction, or a whole experiment."""
+
+MAX_ROUNDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """What a person asked for."""
+
+    job_id: str
+    """Made by the page when the form is opened, so that a double click starts once."""
+    run: str
+    """Name of the run, the store or the experiment below its folder."""
+    kind: Kind = "train"
+    preset: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Settings by dotted name, as the form sends them."""
+    data_root: str = ""
+    recipe: str = ""
+    """Path of the recipe to train on."""
+    checkpoint: str = ""
+    dataset: str = ""
+    split: str = ""
+    rounds: int = 1
+    criterion: str = "entropy"
+    device: str = "cpu"
+    launcher: Launcher = "local"
+    num_devices: int = 1
+    user: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a launch comes to: the command, the config behind it, and what is wrong with it, field by field."""
+
+    argv: tuple[str, ...]
+    config: Mapping[str, Any]
+    faults: Mapping[str, str]
+
+    def job(self, launch: Launch) -> Job:
+        """The job to queue.
+
+        Raises:
+            ConfigError: the plan has faults; all in one message.
+        """
+        if self.faults:
+            raise ConfigError("; ".join(f"{k}: {v}" if k else v for k, v in self.faults.items()))
+        return Job(
+            job_id=launch.job_id, run=launch.run, argv=self.argv, device=launch.device, launcher=launch.launcher,
+            num_devices=launch.num_devices, user=launch.user,
+        )  # fmt: skip
+
+
+def plan_launch(launch: Launch, *, runs_dir: Path, stores_dir: Path, roots: Sequence[Path]) -> Plan:
+    """Check a launch and write out its command.
+
+    Args:
+        launch: the form's content.
+        runs_dir: where runs live.
+        stores_dir: where extracted stores go.
+        roots: folders that typed paths must lie in.
+
+    Returns:
+        A plan; where something is wrong its `faults` say what, under the field's name ("" for the whole form).
+    """
+    faults: dict[str, str] = {}
+    _check_form(launch, faults)
+    for name in ("data_root", "recipe", "checkpoint"):
+        _check_path(name, getattr(launch, name), roots, faults)
+    if launch.kind == "extract":
+        argv = ["extract", "--checkpoint", launch.checkpoint, "--dataset", launch.dataset, "--split", launch.split]
+        argv += [
+            *_given("--data-root", launch.data_root),
+            "--store",
+            str(stores_dir / launch.run),
+            "--device",
+            _accelerator(launch),
+        ]
+        for name in ("checkpoint", "dataset", "split"):
+            if not getattr(launch, name):
+                faults.setdefault(name, "must be given")
+        return Plan(argv=_esl(argv), config={}, faults=faults)
+    config = _config(launch, roots, faults)
+    base = _base(launch)
+    flags = command_flags(base, config) if base is not None and config is not None else []
+    verb = "train" if launch.kind == "train" else "self-train"
+    argv = [verb, launch.preset, *flags]
+    if launch.kind == "self-train":
+        argv += [
+            "--rounds",
+            str(launch.rounds),
+            "--criterion",
+            launch.criterion,
+            "--experiment",
+            str(runs_dir / launch.run),
+        ]
+    else:
+        argv += ["--run", str(runs_dir / launch.run)]
+    argv += ["--device", _accelerator(launch)]
+    if launch.num_devices > 1:
+        argv += ["--devices", str(launch.num_devices)]
+    return Plan(argv=_esl(argv), config=config_to_json(config) if config else {}, faults=faults)
+
+
+def resume_launch(run_dir: Path, job_id: str, *, device: str, user: str = "") -> Job:
+    """The job that goes on with a run: its own config, in its own directory.
+
+    Raises:
+        DataError: the run's config is damaged.
+        ConfigError: it came from no preset.
+    """
+    record = read_json(run_dir / "config.json")
+    config = config_from_json(record["config"])
+    flags = command_flags(preset(config.preset), config)
+    argv = _esl(["train", config.preset, *flags, "--run", str(run_dir)])
+    return Job(job_id=job_id, run=run_dir.name, argv=argv, device=device, user=user)
+
+
+def _config(launch: Launch, roots: Sequence[Path], faults: dict[str, str]) -> TrainConfig | None:
+    base = _base(launch)
+    if base is None:
+        faults["preset"] = "must be one of the presets"
+        return None
+    good = base if not launch.data_root else with_data_root(base, launch.data_root)
+    if launch.recipe:
+        good = replace(good, pseudo_labels=replace(good.pseudo_labels, source="recipe", path=Path(launch.recipe)))
+    for name, value in launch.values.items():
+        try:
+            good = with_values(good, {name: value})
+        except ConfigError:
+            # Two fields may only make sense together; what still fails with all of them is said below.
+            continue
+    try:
+        config = with_values(good, launch.values)
+    except ConfigError as error:
+        for name, value in launch.values.items():
+            try:
+                with_values(good, {name: value})
+            except ConfigError as own:
+                faults[name] = str(own)
+        if not set(faults) & set(launch.values):
+            faults[""] = str(error)
+        return None
+    for path_field in ("source.root", "target.root", "selection.data.root", "init_weights", "pseudo_labels.path"):
+        if path_field in launch.values:
+            _check_path(path_field, str(launch.values[path_field]), roots, faults)
+    return config
+
+
+def _base(launch: Launch) -> TrainConfig | None:
+    try:
+        return preset(launch.preset)
+    except EslError:
+        return None
+
+
+def _check_form(launch: Launch, faults: dict[str, str]) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,99}", launch.run):
+        faults["run"] = f"must be a plain folder name of letters, digits, . _ - ; got {launch.run[:100]!r}"
+    if launch.kind not in get_args(Kind):
+        faults["kind"] = f"must be one of {', '.join(get_args(Kind))}"
+    if launch.num_devices < 1 or launch.num_devices > 1024:
+        faults["num_devices"] = f"must be 1 to 1024; got {launch.num_devices}"
+    if not 1 <= launch.rounds <= MAX_ROUNDS:
+        faults["rounds"] = f"must be 1 to {MAX_ROUNDS}; got {launch.rounds}"
+    if launch.criterion not in ("entropy", "max_prob"):
+        faults["criterion"] = f"must be entropy or max_prob; got {launch.criterion!r}"
+
+
+def _check_path(name: str, text: str, roots: Sequence[Path], faults: dict[str, str]) -> None:
+    if not text:
+        return
+    if "\0" in text:
+        faults[name] = "must be a path without NUL characters"
+        return
+    resolved = Path(text).resolve()
+    if not any(resolved.is_relative_to(root.resolve()) for root in roots):
+        faults[name] = f"must lie in one of {', '.join(map(str, roots))}; got {text}"
+    elif not resolved.exists():
+        faults[name] = f"must exist; {text} does not"
+
+
+def _given(flag: str, value: str) -> list[str]:
+    return [flag, value] if value else []
+
+
+def _accelerator(launch: Launch) -> str:
+    return "cuda" if launch.device.startswith("cuda") or launch.launcher == "slurm" else "cpu"
+
+
+def _esl(argv: Sequence[str]) -> tuple[str, ...]:
+    return (sys.executable, "-m", "esl", *argv)

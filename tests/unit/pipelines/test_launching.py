@@ -1,0 +1,103 @@
+"""A form becomes the command that a shell would run, or sentences beside the fields that are wrong."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from esl.cli.train import TrainArguments
+from esl.config import config_from_json
+from esl.errors import ConfigError
+from esl.pipelines.launching import Launch, Plan, plan_launch, resume_launch
+from esl.presets import preset
+
+LAUNCH = Launch(
+    job_id="j", run="demo-1", preset="demo_source_only", values={"steps": "50", "schedule_steps": 50, "seed": 3}
+)
+
+
+def plan(launch: Launch, root: Path) -> Plan:
+    return plan_launch(launch, runs_dir=root / "runs", stores_dir=root / "stores", roots=[root])
+
+
+def parsed(argv: tuple[str, ...]) -> TrainArguments:
+    import tyro
+
+    default = TrainArguments(run=tyro.MISSING, config=preset(argv[4]))
+    config = (tyro.conf.FlagCreatePairsOff, tyro.conf.AvoidSubcommands)
+    return tyro.cli(TrainArguments, default=default, args=argv[5:], config=config)
+
+
+def test_a_training_is_the_command_line_of_its_config(tmp_path: Path) -> None:
+    made = plan(LAUNCH, tmp_path)
+    assert made.faults == {}
+    assert made.argv[1:5] == ("-m", "esl", "train", "demo_source_only")
+    arguments = parsed(made.argv)
+    assert arguments.config == config_from_json(made.config)
+    assert (arguments.config.steps, arguments.config.seed) == (50, 3)
+    assert arguments.run == tmp_path / "runs" / "demo-1"
+    assert made.job(LAUNCH).argv == made.argv
+
+
+def test_a_recipe_and_a_data_root_reach_the_config(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.json"
+    recipe.write_text("{}")
+    launch = replace(LAUNCH, preset="demo_advent_esl", recipe=str(recipe), data_root=str(tmp_path))
+    config = parsed(plan(launch, tmp_path).argv).config
+    assert (config.pseudo_labels.source, config.pseudo_labels.path) == ("recipe", recipe)
+    assert config.source.root == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        ({"run": "../x"}, "run", "plain"), ({"run": "<script>"}, "run", "plain"), ({"run": ""}, "run", "plain"),
+        ({"values": {"steps": -1}}, "steps", "at least 1"), ({"values": {"method.lambda_adv_main": "nan"}}, "method.lambda_adv_main", "finite"),
+        ({"num_devices": 0}, "num_devices", "1 to 1024"), ({"rounds": 0}, "rounds", "1 to 10"), ({"data_root": "/etc"}, "data_root", "lie in"),
+        ({"preset": "nobody"}, "preset", "presets"), ({"values": {"nobody": 1}}, "nobody", "known"), ({"criterion": "x"}, "criterion", "entropy"),
+        ({"values": {"init_weights": "/etc/passwd"}}, "init_weights", "lie in"), ({"checkpoint": "a\0b"}, "checkpoint", "NUL"),
+    ],
+)  # fmt: skip
+def test_a_fault_stands_beside_its_field(tmp_path: Path, change: dict[str, object], field: str, said: str) -> None:
+    launch = replace(LAUNCH, **change)  # type: ignore[arg-type]
+    made = plan(launch, tmp_path)
+    assert said in made.faults[field]
+    with pytest.raises(ConfigError, match=field):
+        made.job(launch)
+
+
+def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
+    assert "exist" in plan(replace(LAUNCH, data_root=str(tmp_path / "no")), tmp_path).faults["data_root"]
+
+
+def test_values_that_make_sense_only_together_are_taken_together(tmp_path: Path) -> None:
+    both = {"schedule_steps": 3000, "steps": 3000}
+    assert plan(replace(LAUNCH, values=dict(reversed(both.items()))), tmp_path).faults == {}
+
+
+def test_an_extraction_names_what_it_needs(tmp_path: Path) -> None:
+    launch = replace(LAUNCH, kind="extract", preset="", values={}, dataset="demo", split="target_val")
+    assert plan(launch, tmp_path).faults == {"checkpoint": "must be given"}
+    (tmp_path / "c").mkdir()
+    made = plan(replace(launch, checkpoint=str(tmp_path / "c")), tmp_path)
+    assert made.faults == {}
+    assert made.argv[3:5] == ("extract", "--checkpoint")
+
+
+def test_a_whole_experiment_is_one_command(tmp_path: Path) -> None:
+    made = plan(replace(LAUNCH, kind="self-train", rounds=2, criterion="max_prob"), tmp_path)
+    assert made.argv[3:5] == ("self-train", "demo_source_only")
+    assert " ".join(made.argv[5:]).endswith(
+        f"--rounds 2 --criterion max_prob --experiment {tmp_path}/runs/demo-1 --device cpu"
+    )
+
+
+def test_a_resume_is_the_same_config_in_the_same_place(tmp_path: Path) -> None:
+    from esl.config import config_to_json
+    from esl.files import write_json
+
+    config = replace(preset("demo_advent"), seed=9)
+    write_json(tmp_path / "r" / "config.json", {"config": config_to_json(config)})
+    job = resume_launch(tmp_path / "r", "again", device="cpu")
+    assert parsed(job.argv).config == config
+    assert job.run == "r"
