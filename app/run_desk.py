@@ -1,0 +1,140 @@
+"""The runs of one server: their folder, their queue, and the thread that keeps the queue going.
+
+It holds no training state: everything is in the run directories and the queue's file, so several servers may share a
+folder, and a restart loses nothing.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from esl.errors import EslError
+from esl.pipelines.launching import Launch, Plan, plan_launch, resume_launch
+from esl.pipelines.queue import QueueConfig, QueueWorker
+from esl.pipelines.run_table import RunTable
+from esl.store.job_queue import ACTIVE, Job
+
+TICK_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class RunDesk:
+    """Launch, watch, stop and compare."""
+
+    runs_dir: Path
+    stores_dir: Path
+    roots: tuple[Path, ...]
+    """Folders that paths typed into the form must lie in."""
+    devices: tuple[str, ...] = ("cpu",)
+    _stopped: threading.Event = field(default_factory=threading.Event, repr=False)
+    _thread: threading.Thread | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.runs_dir.mkdir(parents=True, exist_ok=True)
+        self.table = RunTable(self.runs_dir)
+        self.worker = QueueWorker(QueueConfig(runs_dir=self.runs_dir, devices=self.devices))
+
+    def start(self) -> None:
+        """Keep the queue going in the background; a second call changes nothing."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep_going, name="run-queue", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking after the queue; runs go on."""
+        self._stopped.set()
+
+    def plan(self, launch: Launch) -> Plan:
+        """What a launch comes to (see `plan_launch`)."""
+        plan = plan_launch(launch, runs_dir=self.runs_dir, stores_dir=self.stores_dir, roots=self.roots)
+        taken = launch.kind != "extract" and (self.runs_dir / launch.run / "config.json").exists()
+        if taken and "run" not in plan.faults:
+            return replace(
+                plan, faults={**plan.faults, "run": "names a run that exists; choose another name, or resume that one"}
+            )
+        return plan
+
+    def launch(self, launch: Launch) -> Job:
+        """Queue what a form asks for; the same `job_id` again gives the same job.
+
+        Raises:
+            ConfigError: something in the form is wrong, or the run is active already.
+        """
+        known = [job for job in self.worker.queue.jobs() if job.job_id == launch.job_id]
+        if known:
+            return known[0]
+        job = self.worker.submit(self.plan(launch).job(launch))
+        self.tick()
+        return job
+
+    def resume(self, name: str, job_id: str, user: str) -> Job:
+        """Queue an ended run to go on from its last checkpoint.
+
+        Raises:
+            DataError: no such run.
+            ConfigError: it is active already.
+        """
+        run = self.table.run(name)
+        device = self.devices[0]
+        job = self.worker.submit(resume_launch(run.path, job_id, device=device, user=user))
+        self.tick()
+        return job
+
+    def stop(self, name: str, *, is_kill: bool) -> Job:
+        """Stop the active job of a run: saved first, or killed.
+
+        Raises:
+            DataError: none is active.
+        """
+        active = [job for job in self.worker.queue.jobs(ACTIVE) if job.run == name]
+        if not active:
+            self.worker.queue.job(f"of {name}")  # raises, in words
+        return self.worker.stop(active[0].job_id, is_kill=is_kill)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The runs table, with runs that only wait in the queue so far."""
+        rows = self.table.rows()
+        known = {row["name"] for row in rows}
+        jobs = {job.run: job for job in self.worker.queue.jobs()}
+        for row in rows:
+            job = jobs.get(row["name"])
+            row["job"] = job_to_json(job) if job else None
+        rows += [
+            {"name": job.run, "state": job.state, "problem": "", "job": job_to_json(job), "message": job.message}
+            for job in jobs.values()
+            if job.run not in known and job.state not in ("removed", "done")
+        ]
+        return rows
+
+    def tick(self) -> None:
+        """Let the queue take its next step now."""
+        self.worker.tick()
+
+    def _keep_going(self) -> None:
+        while not self._stopped.wait(TICK_SECONDS):
+            try:
+                if self.worker.queue.jobs(ACTIVE):
+                    self.tick()
+            except EslError as error:
+                _log.warning("the run queue could not be read: %s", error)
+
+
+def job_to_json(job: Job) -> dict[str, Any]:
+    """A job as the routes answer it."""
+    return {
+        "job": job.job_id, "run": job.run, "state": job.state, "device": job.device, "launcher": job.launcher,
+        "num_devices": job.num_devices, "user": job.user, "created": job.created, "message": job.message,
+        "command": " ".join(job.argv[1:]),
+    }  # fmt: skip
+
+
+def visible_devices() -> tuple[str, ...]:
+    """Devices of this host that may run jobs: every CUDA GPU that the driver lists, else the CPU."""
+    gpus: Sequence[Path] = (
+        sorted(Path("/proc/driver/nvidia/gpus").glob("*")) if Path("/proc/driver/nvidia/gpus").is_dir() else []
+    )
+    return tuple(f"cuda:{i}" for i in range(len(gpus))) or ("cpu",)

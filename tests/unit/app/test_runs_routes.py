@@ -1,0 +1,136 @@
+"""The routes of runs: forms, a real run from queue to end, stop, resume, trash, comparison."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.routes.answers import add_error_answers
+from app.routes.runs import router
+from app.run_desk import RunDesk
+from esl.config import config_to_json
+from esl.files import write_json
+from esl.presets import preset
+from esl.store.runs import RunDirectory, RunStatus
+
+FORM = {"id": "j1", "run": "first", "preset": "demo_source_only", "values": {"steps": 5, "schedule_steps": 5}}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[RunDesk]:
+    desk = RunDesk(runs_dir=tmp_path / "runs", stores_dir=tmp_path / "stores", roots=(tmp_path,))
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def client(desk: RunDesk) -> TestClient:
+    app = FastAPI()
+    app.state.runs = desk
+    add_error_answers(app)
+    app.include_router(router)
+    return TestClient(app)
+
+
+def make_run(desk: RunDesk, name: str, seed: int = 1) -> None:
+    run = RunDirectory(desk.runs_dir / name)
+    write_json(
+        run.config_path, {"config": config_to_json(replace(preset("demo_source_only"), seed=seed)), "resolved": {}}
+    )
+    run.write_status(RunStatus(state="done", step=3, steps=3))
+    run.metrics_path.write_text(json.dumps({"kind": "train", "step": 1}) + "\n")
+
+
+def answer(response: Any) -> Any:
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_a_preset_is_a_form_with_help(client: TestClient) -> None:
+    names = [p["name"] for p in answer(client.get("/presets"))["presets"]]
+    assert "demo_advent_esl" in names
+    fields = {f["path"]: f for f in answer(client.get("/presets/demo_source_only"))["fields"]}
+    assert fields["steps"]["kind"] == "integer"
+    assert fields["steps"]["help"]
+    assert client.get("/presets/nobody").status_code == 400
+
+
+def test_a_check_starts_nothing_and_puts_faults_beside_their_fields(client: TestClient, desk: RunDesk) -> None:
+    good = answer(client.post("/runs/check", json=FORM))
+    assert good["faults"] == {}
+    assert good["command"].startswith("python -m esl train demo_source_only --steps 5")
+    bad = answer(client.post("/runs/check", json={**FORM, "run": "../x", "values": {"steps": -1}}))
+    assert set(bad["faults"]) == {"run", "steps"}
+    assert desk.worker.queue.jobs() == []
+    assert client.post("/runs", json={**FORM, "run": "<script>"}).status_code == 400
+
+
+def test_a_double_click_queues_one_run(client: TestClient, desk: RunDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "tick", lambda: None)
+    first, second = answer(client.post("/runs", json=FORM)), answer(client.post("/runs", json=FORM))
+    assert first["job"] == second["job"]
+    other_browser = client.post("/runs", json={**FORM, "id": "j2"})
+    assert other_browser.status_code == 400
+    assert "once" in other_browser.json()["error"]
+    assert [r["state"] for r in answer(client.get("/runs"))["runs"]] == ["queued"]
+    answer(client.delete("/queue/j1"))
+    assert answer(client.get("/runs"))["queue"] == []
+
+
+def test_the_order_of_the_queue_can_change(client: TestClient, desk: RunDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "tick", lambda: None)
+    for i in ("a", "b"):
+        answer(client.post("/runs", json={**FORM, "id": i, "run": i}))
+    moved = answer(client.post("/queue/b/move", json={"before": "a"}))
+    assert [j["job"] for j in moved["queue"]] == ["b", "a"]
+
+
+def test_a_run_is_watched_compared_and_thrown_away(client: TestClient, desk: RunDesk) -> None:
+    make_run(desk, "a", 1)
+    make_run(desk, "b", 2)
+    assert [r["name"] for r in answer(client.get("/runs"))["runs"]] == ["a", "b"]
+    assert answer(client.get("/runs/a"))["config"]["seed"] == 1
+    assert answer(client.get("/runs/a/metrics"))["next"] == 1
+    assert answer(client.get("/runs/a/metrics?after=1"))["lines"] == []
+    assert answer(client.get("/runs/a/log"))["lines"] == []
+    assert answer(client.post("/runs/compare", json={"runs": ["a", "b"]}))["differences"] == {"seed": [1, 2]}
+    assert answer(client.delete("/runs/b"))["trash"][0]["name"].startswith("b.")
+    assert answer(client.delete("/trash"))["removed"] == 1
+    taken = answer(client.post("/runs/check", json={**FORM, "run": "a"}))
+    assert "exists" in taken["faults"]["run"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/runs/nobody", "/runs/..", "/runs/.trash", "/runs/%2e%2e%2fx", "/runs/nobody/metrics"]
+)
+def test_runs_that_are_none_are_refused(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code in (400, 404)
+
+
+def test_stop_and_resume_of_what_does_not_run_are_said(
+    client: TestClient, desk: RunDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "tick", lambda: None)
+    make_run(desk, "a")
+    assert client.post("/runs/a/stop", json={}).status_code == 400
+    again = answer(client.post("/runs/a/resume", json={"id": "r1"}))
+    assert again["state"] == "queued"
+    assert again["command"].startswith("-m esl train demo_source_only")
+
+
+def test_the_desk_keeps_the_queue_going_by_itself(desk: RunDesk) -> None:
+    from esl.store.job_queue import Job
+
+    desk.start()
+    desk.worker.submit(Job(job_id="x", run="x", argv=("/bin/sh", "-c", "echo hello")))
+    deadline = time.monotonic() + 30
+    while desk.worker.queue.job("x").state != "done":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert desk.table.root.joinpath("x", "log.txt").read_text() == "hello\n"
