@@ -15,14 +15,20 @@ export class Api {
     this.base = base.replace(/\/$/, '');
     this.fetcher = fetcher;
     this.waits = waits;
+    this.failed = new Set(); // browsers may keep a 410 for good: what failed once is asked past the HTTP cache
   }
 
   /** A response with an OK status; network failures and 5xx are tried again, 4xx never. */
   async request(path, options = {}, retries = this.waits.length) {
     for (let attempt = 0; ; attempt++) {
       try {
-        const response = await this.fetcher(this.base + path, { credentials: 'same-origin', ...options });
-        if (response.ok) return response;
+        const cache = this.failed.has(path) ? { cache: 'reload' } : {};
+        const response = await this.fetcher(this.base + path, { credentials: 'same-origin', ...cache, ...options });
+        if (response.ok) {
+          this.failed.delete(path);
+          return response;
+        }
+        this.failed.add(path);
         const error = await failure(response);
         if (response.status < 500 || attempt >= retries) throw error;
       } catch (error) {

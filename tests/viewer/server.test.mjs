@@ -24,6 +24,15 @@ test('a lost connection and a 5xx are tried again; a 4xx is told at once in the 
   await assert.rejects(dead.json('/x'), /does not answer/);
 });
 
+test('what failed once is asked past the HTTP cache, until it answers', async () => {
+  const caches = [];
+  const api = new Api('', async (_, options) => { caches.push(options.cache); return caches.length < 2 ? answer(410, { error: 'gone' }) : answer(200, {}); }, []);
+  await assert.rejects(api.json('/maps'));
+  await api.json('/maps');
+  await api.json('/maps');
+  assert.deepEqual(caches, [undefined, 'reload', undefined]);
+});
+
 test('an image that is not predicted yet is told from a failure', async () => {
   const api = new Api('', async () => answer(409, { error: 'Not predicted yet.', waiting: true }), []);
   await assert.rejects(api.json('/x'), (error) => error.waiting === true && error.status === 409);
