@@ -1,0 +1,64 @@
+"""`audit`: the table of coverage and error rates (Table 4)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from esl.cli.terminal import parse, show
+from esl.progress import ProgressLine
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse and do it."""
+    return parse("audit", audit, arguments)
+
+
+def audit(
+    store: Path,
+    mu_star: float = 0.9,
+    nu_star: float = 0.1,
+    mode: Literal["capped", "fixed", "median"] = "capped",
+    override: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    mu_override: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    match_coverage: bool = False,
+    boundary: bool = False,
+    data_root: Path = Path(),
+    thresholds_from: Path = Path(),
+    json: bool = False,
+) -> int:
+    """Coverage and error rate of SSL's and ESL's pseudo-labels, per class. The first call reads labels, later ones a cache.
+
+    Args:
+        store: a prediction store.
+        mu_star: global threshold over max-prob, Eq. (6).
+        nu_star: global threshold over entropy, Eq. (9).
+        mode: capped is the paper's; fixed takes mu* and nu* alone, median the class medians alone.
+        override: CLASS=VALUE sets ESL's nu of one class; may be repeated.
+        mu_override: CLASS=VALUE sets SSL's mu of one class; may be repeated.
+        match_coverage: choose nu* so that ESL keeps as many pixels as SSL.
+        boundary: also count how near to borders the kept pixels lie; passes over all pixels.
+        data_root: where the data set is now, if it has moved.
+        thresholds_from: another store whose medians to use, e.g. that of the training split.
+        json: print the result as JSON.
+    """
+    from dataclasses import replace
+
+    from esl.cli.thresholds import rule_of
+    from esl.labeling.audit import match_coverage as with_equal_coverage
+    from esl.pipelines.audit import audit_histogram, audit_store
+    from esl.pipelines.targets import Targets
+    from esl.store.predictions import PredictionStore
+
+    opened = PredictionStore.open(store)
+    manifest = opened.manifest if data_root == Path() else replace(opened.manifest, root=str(data_root.absolute()))
+    labels = Targets.of(manifest)
+    scores = opened.histogram() if thresholds_from == Path() else PredictionStore.open(thresholds_from).histogram()
+    rule = rule_of(mu_star, nu_star, mode, override, mu_override, opened.class_set.names)
+    progress = ProgressLine("audit")
+    if match_coverage:
+        rule = with_equal_coverage(audit_histogram(opened, labels, progress=progress), scores, rule)
+    result = audit_store(opened, rule, labels=labels, scores=scores, with_boundary=boundary, progress=progress)
+    show(result, as_json=json)
+    return 0

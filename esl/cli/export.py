@@ -1,0 +1,84 @@
+"""`export`: pseudo-labels as PNG files."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from esl.cli.terminal import parse, show
+from esl.errors import ConfigError
+from esl.progress import ProgressLine
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse and do it."""
+    return parse("export", export, arguments)
+
+
+def export(
+    store: Path,
+    out: Path,
+    criterion: Literal["entropy", "max_prob"] = "entropy",
+    recipe: Path = Path(),
+    mu_star: float = 0.9,
+    nu_star: float = 0.1,
+    mode: Literal["capped", "fixed", "median"] = "capped",
+    override: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    mu_override: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    color: bool = False,
+    kinds: tuple[str, ...] = ("train_ids",),
+    naming: Literal["path", "cityscapes"] = "path",
+    thresholds_from: Path = Path(),
+    dry_run: bool = False,
+    json: bool = False,
+) -> int:
+    """Write 8-bit PNG files of train ids, 255 where nothing is kept, under each image's relative path.
+
+    Every file is read again and compared. Stopped or killed, the same command goes on.
+
+    Args:
+        store: a complete prediction store.
+        out: the folder to write; new, or one that this command began.
+        criterion: entropy is ESL, max_prob is SSL.
+        recipe: a saved recipe, instead of the flags for criterion and thresholds.
+        mu_star: global threshold over max-prob, Eq. (6).
+        nu_star: global threshold over entropy, Eq. (9).
+        mode: capped is the paper's; fixed takes mu* and nu* alone, median the class medians alone.
+        override: CLASS=VALUE sets ESL's nu of one class; may be repeated.
+        mu_override: CLASS=VALUE sets SSL's mu of one class; may be repeated.
+        color: also write colour PNGs, to OUT/color.
+        kinds: some of train_ids, label_ids, color, difference, scores, statistics, verdicts.
+        naming: path keeps the image's relative path; cityscapes writes ..._gtFine_labelTrainIds.png.
+        thresholds_from: another store whose medians to use, e.g. that of the training split.
+        dry_run: only say what would be written.
+        json: print the result as JSON.
+    """
+    from esl.cli.thresholds import rule_of
+    from esl.pipelines.export import export_labels
+    from esl.store.predictions import PredictionStore
+    from esl.store.recipes import Recipe, load_recipe
+
+    opened = PredictionStore.open(store)
+    medians = opened if thresholds_from == Path() else PredictionStore.open(thresholds_from)
+    rule = rule_of(mu_star, nu_star, mode, override, mu_override, opened.class_set.names)
+    chosen, mask = Recipe(store=medians.store_hash, criterion=criterion, rule=rule), None
+    if recipe != Path():
+        if chosen != Recipe(store=medians.store_hash):
+            raise ConfigError("An export takes either --recipe or flags for criterion and thresholds, not both.")
+        chosen, mask = load_recipe(recipe)
+    report = export_labels(
+        opened,
+        chosen,
+        out,
+        kinds=[*dict.fromkeys([*kinds, *(["color"] if color else [])])],
+        mask=mask,
+        scores=None if medians is opened else medians.histogram(),
+        naming=naming,
+        command=sys.argv,
+        dry_run=dry_run,
+        progress=ProgressLine("export"),
+    )
+    show(report, as_json=json)
+    return 0

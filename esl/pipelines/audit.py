@@ -1,0 +1,243 @@
+"""The audit of a store: how good its pseudo-labels are (Table 4), in a second pass that opens labels, kept for the next time."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esl.errors import DataError, EslError
+from esl.files import read_json, write_json
+from esl.labeling.audit import AuditHistogram, audit
+from esl.labeling.audit_report import AuditReport
+from esl.labeling.comparison import BoundaryCounts
+from esl.labeling.thresholds import ScoreHistogram, ThresholdRule, Thresholds
+from esl.pipelines.targets import Targets
+from esl.progress import Progress, ShouldStop, never_stop, no_progress
+from esl.store.predictions import PredictionStore
+
+CACHE_NAME = "audit"
+"""Folder inside a store; may be deleted at any time."""
+
+Shares = Mapping[str, Mapping[str, Mapping[str, float] | None]]
+
+
+class Labels(Protocol):
+    """Ground truth of a store's images; `Targets` is one."""
+
+    def has_label(self, image_id: str) -> bool:
+        """Whether there is a label; it is not opened."""
+
+    def label_stamp(self, image_id: str) -> tuple[int, int]:
+        """Changes when the label file changes."""
+
+    def label(self, image_id: str) -> NDArray[np.uint8]:
+        """(H, W) uint8 train ids at the store's `map_size`, 255 = ignore."""
+
+
+class AuditStopped(EslError):
+    """Someone asked the audit to stop; nothing of it is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreAudit:
+    """A store's audit for one rule."""
+
+    report: AuditReport
+    boundary: Shares | None
+    """Shares near borders as of `BoundaryCounts.shares`; None where they were not asked for."""
+    store_hash: str
+    num_images: int
+    num_labelled: int
+    """Images with ground truth."""
+    is_complete: bool
+    """Whether all images of the set are in the store; medians move until then."""
+    facts: Mapping[str, Any]
+    """Data set, split, sizes, order of interpolation, model: what a number needs beside it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        value = {
+            **self.facts,
+            "store_hash": self.store_hash,
+            "num_images": self.num_images,
+            "num_labelled": self.num_labelled,
+            "is_complete": self.is_complete,
+            **self.report.to_json(),
+        }
+        return value if self.boundary is None else {**value, "boundary": self.boundary}
+
+    def to_text(self) -> str:
+        """The table, under a line that says what it is about."""
+        size = "x".join(map(str, self.facts["map_size"]))
+        lines = [
+            f"{self.facts['dataset']} {self.facts['split']}: {self.num_images} images at {size}, "
+            f"{self.num_labelled} with ground truth; {self.facts['interpolate']} resized; {self.facts['model']}",
+        ]
+        if not self.is_complete:
+            lines.append("The store is not complete: medians, and all that follows from them, are provisional.")
+        lines += ["", self.report.to_text()]
+        if self.boundary is not None:
+            lines += _boundary_lines(self.boundary)
+        return "\n".join(lines)
+
+
+def audit_store(
+    store: PredictionStore,
+    rule: ThresholdRule,
+    *,
+    labels: Labels | None = None,
+    scores: ScoreHistogram | None = None,
+    with_boundary: bool = False,
+    progress: Progress = no_progress,
+    should_stop: ShouldStop = never_stop,
+) -> StoreAudit:
+    """Audit what a store's logits would give as pseudo-labels.
+
+    The first call passes over maps and labels; later ones, for any rule, answer from counts kept inside the store, unless
+    a label or the store changed. Boundary shares pass over the pixels once per set of thresholds.
+
+    Paper: Table 4, Sec. 4.3.
+
+    Args:
+        store: complete, or as far as it is.
+        rule: thresholds.
+        labels: ground truth; by default that of the data set which the store names. None may be there at all.
+        scores: where medians come from; by default this store.
+        with_boundary: also count how near to borders the kept pixels lie.
+        progress: told after each image of a pass.
+        should_stop: asked before each image of a pass.
+
+    Raises:
+        DataError: a label cannot be used; the message names it.
+        ConfigError: the rule names a class that is not there.
+        AuditStopped: `should_stop` said so.
+    """
+    labels = Targets.of(store.manifest) if labels is None else labels
+    key = _key(store, labels)
+    histogram = audit_histogram(store, labels, progress=progress, should_stop=should_stop, key=key)
+    report = audit(histogram, store.histogram() if scores is None else scores, rule, store.class_set.names)
+    boundary = None
+    if with_boundary:
+        boundary = _boundary_shares(store, labels, report.thresholds, key, progress, should_stop)
+    manifest = store.manifest
+    facts = {
+        "dataset": manifest.dataset,
+        "split": manifest.split,
+        "map_size": list(manifest.map_size),
+        "interpolate": manifest.interpolate,
+        "precision": manifest.precision,
+        "class_set": manifest.class_set.name,
+        "model": manifest.model.get("name", ""),
+    }
+    return StoreAudit(
+        report=report,
+        boundary=boundary,
+        store_hash=store.store_hash,
+        num_images=store.num_done,
+        num_labelled=sum(map(labels.has_label, _done(store))),
+        is_complete=store.is_complete,
+        facts=facts,
+    )
+
+
+def audit_histogram(
+    store: PredictionStore,
+    labels: Labels,
+    *,
+    progress: Progress = no_progress,
+    should_stop: ShouldStop = never_stop,
+    key: str = "",
+) -> AuditHistogram:
+    """Counts that answer any rule; from the store's cache where labels and logits are those it was made from.
+
+    Raises:
+        DataError: a label cannot be used.
+        AuditStopped: `should_stop` said so.
+    """
+    path = store.directory / CACHE_NAME / f"{key or _key(store, labels)}.npz"
+    if path.is_file():
+        try:
+            return AuditHistogram.load(path)
+        except DataError:
+            pass  # a damaged cache is made anew
+    histogram = AuditHistogram(store.class_set.num_classes)
+    for image_id in _with_progress(store, progress, should_stop):
+        histogram.update(store.maps(image_id), _truth(labels, image_id))
+    if _may_keep(store):
+        histogram.save(path)
+        _forget_others(path)
+    return histogram
+
+
+def _boundary_shares(
+    store: PredictionStore,
+    labels: Labels,
+    thresholds: Thresholds,
+    key: str,
+    progress: Progress,
+    should_stop: ShouldStop,
+) -> Shares:
+    content = thresholds.mu.tobytes() + thresholds.nu.tobytes()
+    path = store.directory / CACHE_NAME / f"{key}-{hashlib.sha256(content).hexdigest()[:12]}.json"
+    if path.is_file():
+        try:
+            shares: Shares = read_json(path)
+            return shares
+        except DataError:
+            pass  # as above
+    counts = BoundaryCounts()
+    for image_id in _with_progress(store, progress, should_stop):
+        counts.update(store.maps(image_id), thresholds, _truth(labels, image_id))
+    if _may_keep(store):
+        write_json(path, counts.shares())
+    return counts.shares()
+
+
+def _truth(labels: Labels, image_id: str) -> NDArray[np.uint8] | None:
+    return labels.label(image_id) if labels.has_label(image_id) else None
+
+
+def _done(store: PredictionStore) -> list[str]:
+    return [image_id for image_id in store.image_ids if store.has(image_id)]
+
+
+def _with_progress(store: PredictionStore, progress: Progress, should_stop: ShouldStop) -> Iterator[str]:
+    done = _done(store)
+    for count, image_id in enumerate(done, start=1):
+        if should_stop():
+            raise AuditStopped("The audit was stopped before its end; ask again to do it.")
+        yield image_id
+        progress(count, len(done))
+
+
+def _key(store: PredictionStore, labels: Labels) -> str:
+    """Identity of what is counted: the logits and every label file's time and size."""
+    stamps = [labels.label_stamp(image_id) for image_id in _done(store)]
+    return hashlib.sha256(json.dumps([store.store_hash, stamps]).encode()).hexdigest()[:16]
+
+
+def _may_keep(store: PredictionStore) -> bool:
+    return store.is_complete and os.access(store.directory, os.W_OK)
+
+
+def _forget_others(path: Path) -> None:
+    """Counts of labels or logits that are no more."""
+    for other in path.parent.iterdir():
+        if not other.name.startswith((path.stem, ".")):
+            other.unlink(missing_ok=True)
+
+
+def _boundary_lines(shares: Shares) -> list[str]:
+    lines = ["", "Share of pixels within 1, 2, 4, 8 px of a border, %"]
+    for border, groups in shares.items():
+        for group, near in groups.items():
+            if near is not None:
+                values = "  ".join(f"{100 * share:5.1f}" for share in near.values())
+                lines.append(f"  {border:9} border, {group:8}  {values}")
+    return lines
