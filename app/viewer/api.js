@@ -66,7 +66,7 @@ export class Api {
   marginals(info) { return this.bytes(`/stores/${info.sid}/marginals?v=${version(info)}`); }
   rank(sid, body) { return this.send(`/stores/${sid}/rank`, body, 'POST', 1); }
   queue(sid, body) { return this.send(`/stores/${sid}/queue`, body, 'POST', 1); }
-  verdicts(sid, user) { return this.json(`/verdicts?sid=${sid}&user=${encodeURIComponent(user)}`); }
+  verdicts(sid, user = '') { return this.json(`/verdicts?sid=${sid}${user ? `&user=${encodeURIComponent(user)}` : ''}`); }
   postVerdict(verdict) { return this.send('/verdicts', verdict); }
   recipes(sid) { return this.json(`/recipes?sid=${sid}`); }
   recipe(id) { return this.json(`/recipes/${encodeURIComponent(id)}`); }

@@ -100,7 +100,7 @@ export class ExportScreen {
     const { session } = this;
     if (this.set.value === 'image') return [session.index];
     if (this.set.value === 'filter') return session.filteredOrder;
-    if (this.set.value === 'judged') return [...new Set((await session.api.verdicts(session.sid, '')).verdicts.map((v) => v.i))];
+    if (this.set.value === 'judged') return [...new Set((await session.api.verdicts(session.sid)).verdicts.map((v) => v.i))];
     return null;
   }
 
