@@ -61,9 +61,15 @@ _SYNTHIA_MAPILLARY = replace(
 _DEMO_VIEW = AugmentConfig(crop=(192, 384), flip=True, gamma=0.2, gain=0.1)
 _DEMO = TrainConfig(
     source=DataConfig(dataset="demo", split="source_train", size=(256, 512), augment=_DEMO_VIEW),
-    target=DataConfig(dataset="demo", split="target_train", size=(256, 512), augment=AugmentConfig(crop=(192, 384), flip=True)),
+    target=DataConfig(
+        dataset="demo", split="target_train", size=(256, 512), augment=AugmentConfig(crop=(192, 384), flip=True)
+    ),
     network=NetworkConfig(
-        backbone="mobilenet_v2", multi_level=False, input_normalisation="symmetric", output_stride=16, batch_norm="trained"
+        backbone="mobilenet_v2",
+        multi_level=False,
+        input_normalisation="symmetric",
+        output_stride=16,
+        batch_norm="trained",
     ),
     selection=SelectionConfig(data=DataConfig(dataset="demo", split="source_val", size=(256, 512)), every=200),
     steps=1000,
@@ -79,9 +85,15 @@ _CAMVID_VIEW = AugmentConfig(crop=(240, 320), flip=True, gamma=0.4, gain=0.15)
 _CAMVID = TrainConfig(
     class_set="camvid11",
     source=DataConfig(dataset="camvid", split="day_train", size=(360, 480), augment=_CAMVID_VIEW),
-    target=DataConfig(dataset="camvid", split="dusk_train", size=(360, 480), augment=AugmentConfig(crop=(240, 320), flip=True)),
+    target=DataConfig(
+        dataset="camvid", split="dusk_train", size=(360, 480), augment=AugmentConfig(crop=(240, 320), flip=True)
+    ),
     network=NetworkConfig(
-        backbone="mobilenet_v2", multi_level=False, input_normalisation="symmetric", output_stride=16, batch_norm="frozen"
+        backbone="mobilenet_v2",
+        multi_level=False,
+        input_normalisation="symmetric",
+        output_stride=16,
+        batch_norm="frozen",
     ),
     selection=SelectionConfig(data=DataConfig(dataset="camvid", split="day_test", size=(360, 480)), every=500),
     steps=2000,
@@ -142,7 +154,9 @@ def preset(name: str) -> TrainConfig:
     """
     if name not in PRESETS:
         first = name.split("_", maxsplit=1)[0]
-        like = [n for n in PRESETS if n.startswith(first)] or sorted({n.split("_", maxsplit=1)[0] + "_*" for n in PRESETS})
+        like = [n for n in PRESETS if n.startswith(first)] or sorted(
+            {n.split("_", maxsplit=1)[0] + "_*" for n in PRESETS}
+        )
         raise ConfigError(f"A preset must be one of {', '.join(like)}; got {name!r}.")
     return PRESETS[name]
 
@@ -152,5 +166,8 @@ def with_data_root(config: TrainConfig, root: Path | str) -> TrainConfig:
     folder = Path(root)
     selection = replace(config.selection, data=replace(config.selection.data, root=folder))
     return replace(
-        config, source=replace(config.source, root=folder), target=replace(config.target, root=folder), selection=selection
+        config,
+        source=replace(config.source, root=folder),
+        target=replace(config.target, root=folder),
+        selection=selection,
     )

@@ -11,8 +11,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 from esl.config.train import CONFIG_VERSION, TrainConfig
 from esl.errors import ConfigError
 
-_FREE_TO_CHANGE = ("num_workers", "log_every", "source.root", "target.root", "selection.data.root", "init_weights")
-"""Fields that a resumed run may change: they alter no number of it (a moved data root is checked by its list)."""
+_FREE_TO_CHANGE = (
+    "num_workers", "source.root", "target.root", "selection.data.root", "init_weights",
+    "pseudo_labels.path", "pseudo_labels.store",
+)  # fmt: skip
+"""Fields that a resumed run may change: they alter no number of it (data and stores may move; their digests are checked)."""
 
 
 def config_to_json(config: TrainConfig) -> dict[str, Any]:

@@ -38,7 +38,9 @@ class AugmentConfig:
         faults.number("gain", self.gain, least=0, most=2)
         faults.number("scale's least", self.scale[0], least=0.1, most=10)
         faults.number("scale's greatest", self.scale[1], least=max(0.1, self.scale[0]), most=10)
-        faults.check(not whole or tuple(self.scale) == (1.0, 1.0), "scale needs a crop to bring images back to one size")
+        faults.check(
+            not whole or tuple(self.scale) == (1.0, 1.0), "scale needs a crop to bring images back to one size"
+        )
         faults.raise_if_any()
 
 
@@ -60,7 +62,10 @@ class DataConfig:
         faults = Faults("Data settings")
         faults.check(min(self.size) >= 16, f"size must be (height, width) of at least 16 each, got {self.size}")
         crop = self.augment.crop
-        fits = self.augment.scale[0] * self.size[0] >= crop[0] - 0.5 and self.augment.scale[0] * self.size[1] >= crop[1] - 0.5
+        fits = (
+            self.augment.scale[0] * self.size[0] >= crop[0] - 0.5
+            and self.augment.scale[0] * self.size[1] >= crop[1] - 0.5
+        )
         faults.check(fits, f"crop {crop} must fit into size {self.size} at the least scale {self.augment.scale[0]}")
         faults.check(not self.dataset or bool(self.split), f"a split of {self.dataset} must be named")
         faults.raise_if_any()
@@ -125,7 +130,14 @@ class MethodConfig:
 
     def __post_init__(self) -> None:
         faults = Faults("Method settings")
-        for name in ("lambda_seg_aux", "lambda_adv_main", "lambda_adv_aux", "lambda_ent_main", "lambda_ent_aux", "lambda_sl"):
+        for name in (
+            "lambda_seg_aux",
+            "lambda_adv_main",
+            "lambda_adv_aux",
+            "lambda_ent_main",
+            "lambda_ent_aux",
+            "lambda_sl",
+        ):
             faults.number(name, getattr(self, name), least=0, most=1e3)
         faults.number("discriminator_lr", self.discriminator_lr, least=0, most=10)
         faults.one_of("discriminator_source_label", self.discriminator_source_label, (0, 1))
@@ -151,6 +163,8 @@ class PseudoLabelConfig:
     """`none`; `store` with the rule below; `recipe`: a saved recipe (decision 16); `folder`: PNGs of train ids."""
     path: Path = Path()
     """The store's folder, the recipe's file, or the folder of PNGs."""
+    store: Path = Path()
+    """Where a recipe's store lies now, if not where it lay."""
     criterion: Literal["entropy", "max_prob"] = "entropy"
     """`entropy` is the paper's ESL, `max_prob` is SSL."""
     mode: Literal["capped", "fixed", "median"] = "capped"

@@ -62,7 +62,7 @@ class TrainConfig:
     seed: int = 1
     """Weights of new heads, order of images, augmentation."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 on a GPU that has it, fp32 elsewhere. Never fp16."""
+    """`auto`: bf16 where the GPU or CPU multiplies it in hardware, fp32 elsewhere. Never fp16."""
     deterministic: bool = False
     """Bit-exact on a GPU too, where it is slower; a CPU always is."""
     compile: bool = False
@@ -85,7 +85,10 @@ class TrainConfig:
         for name in ("lr", "backbone_lr_multiplier", "head_lr_multiplier", "weight_decay", "poly_power"):
             faults.number(name, getattr(self, name), least=0)
         faults.number("momentum", self.momentum, least=0, most=1)
-        faults.check(self.schedule_steps >= self.steps, f"schedule_steps must be at least steps ({self.steps}), got {self.schedule_steps}")
+        faults.check(
+            self.schedule_steps >= self.steps,
+            f"schedule_steps must be at least steps ({self.steps}), got {self.schedule_steps}",
+        )
         self._check_target(faults)
         faults.raise_if_any()
 
@@ -94,8 +97,10 @@ class TrainConfig:
         faults.check(bool(self.source.dataset), "source.dataset must name a data set")
         faults.check(not needs or bool(self.target.dataset), f"method {self.method.name} needs target.dataset")
         chosen_on = self.selection.data
-        on_target = bool(chosen_on) and chosen_on.dataset == self.target.dataset and (
-            chosen_on.dataset != self.source.dataset or _domain(chosen_on.split) == _domain(self.target.split)
+        on_target = (
+            bool(chosen_on)
+            and chosen_on.dataset == self.target.dataset
+            and (chosen_on.dataset != self.source.dataset or _domain(chosen_on.split) == _domain(self.target.split))
         )
         faults.check(
             not on_target or self.selection.allow_target_labels,

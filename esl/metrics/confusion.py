@@ -41,7 +41,9 @@ class ConfusionMatrix:
         true, predicted = truth[valid].astype(np.intp), prediction[valid].astype(np.intp)
         c = self.num_classes
         if true.size and max(int(true.max()), int(predicted.max())) >= c:
-            wrong = sorted({int(i) for i in np.unique(true[true >= c])} | {int(i) for i in np.unique(predicted[predicted >= c])})
+            wrong = sorted(
+                {int(i) for i in np.unique(true[true >= c])} | {int(i) for i in np.unique(predicted[predicted >= c])}
+            )
             raise DataError(f"Labelled pixels must have train ids 0 to {c - 1} in label and prediction; got {wrong}.")
         self.counts += np.bincount(c * true + predicted, minlength=c * c).reshape(c, c)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,7 @@ from esl.labeling.maps import derive_maps
 from esl.metrics.confusion import ConfusionMatrix
 from esl.models.predictor import DeviceName, PrecisionName, Predictor
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
-
-if TYPE_CHECKING:
-    from esl.store.predictions import PredictionStore
+from esl.store.predictions import PredictionStore
 
 Protocol = Literal["advent", "bdl"]
 """`advent`: logits are resized to the label and then decided; `bdl`: probabilities are."""
@@ -110,7 +108,7 @@ def evaluate_checkpoint(
 
 
 def evaluate_store(
-    store: "PredictionStore",
+    store: PredictionStore,
     *,
     dataset: str,
     root: Path | str,
@@ -127,7 +125,9 @@ def evaluate_store(
     pairs = open_dataset(dataset, root, split, store.class_set.name)
     missing = [i for i in pairs.image_ids if pairs.has_label(i) and not store.has(i)]
     if missing:
-        raise DataError(f"A store must hold every labelled image of {split}: {len(missing)} are missing, e.g. {missing[0]}. Finish `extract`.")
+        raise DataError(
+            f"A store must hold every labelled image of {split}: {len(missing)} are missing, e.g. {missing[0]}. Finish `extract`."
+        )
     matrix = _score_stored(store, pairs, protocol, progress, should_stop)
     how = f"stored logits, {store.manifest.precision}"
     return report_of(matrix, pairs, protocol=protocol, how=how, predictions="store")
@@ -167,7 +167,7 @@ def score(
 
 
 def _score_stored(
-    store: "PredictionStore", pairs: PairDataset, protocol: Protocol, progress: Progress, should_stop: ShouldStop
+    store: PredictionStore, pairs: PairDataset, protocol: Protocol, progress: Progress, should_stop: ShouldStop
 ) -> ConfusionMatrix:
     matrix = ConfusionMatrix(pairs.class_set.num_classes)
     ids = labelled_ids(pairs)
@@ -179,7 +179,9 @@ def _score_stored(
     return matrix
 
 
-def _count(matrix: ConfusionMatrix, logits: Logits, label: NDArray[np.uint8], protocol: Protocol, image_id: str) -> None:
+def _count(
+    matrix: ConfusionMatrix, logits: Logits, label: NDArray[np.uint8], protocol: Protocol, image_id: str
+) -> None:
     height, width = label.shape
     maps = derive_maps(logits, (height, width), interpolate=_ORDER[protocol], source=image_id)
     matrix.update(label, maps.label)
@@ -201,7 +203,11 @@ def report_of(
     matrix: ConfusionMatrix, pairs: PairDataset, *, protocol: Protocol, how: str, predictions: str
 ) -> EvaluationReport:
     """The numbers of a finished matrix, with the protocol in words."""
-    order = "logits resized to the label's size, then decided" if protocol == "advent" else "probabilities resized to the label's size, then decided"
+    order = (
+        "logits resized to the label's size, then decided"
+        if protocol == "advent"
+        else "probabilities resized to the label's size, then decided"
+    )
     classes: ClassSet = pairs.class_set
     subsets = {name: matrix.miou(ids) for name, ids in _SUBSETS.items()} if classes.num_classes == 19 else {}
     return EvaluationReport(

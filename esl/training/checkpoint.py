@@ -68,7 +68,9 @@ def save_checkpoint(
         partial.mkdir()
         save_network(partial / "model.safetensors", network, info)
         for name, values in tensors.items():
-            write_bytes(partial / f"{name}.safetensors", save({k: v.detach().cpu().contiguous() for k, v in values.items()}))
+            write_bytes(
+                partial / f"{name}.safetensors", save({k: v.detach().cpu().contiguous() for k, v in values.items()})
+            )
         write_json(partial / "state.json", {**state, "step": step})
         files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256_of(p)} for p in sorted(partial.iterdir())}
         write_json(partial / "manifest.json", {"files": files})

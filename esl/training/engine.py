@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -13,28 +13,12 @@ from torch.optim import SGD, Adam, Optimizer
 
 from esl.classes import class_set
 from esl.config import TrainConfig
-from esl.errors import ConfigError
 from esl.models.deeplab_v2 import DeepLabV2, NetworkSpec, build_network
 from esl.models.discriminator import Discriminator
+from esl.models.predictor import Precision
 from esl.models.weights import NetworkInfo, load_backbone_init
 from esl.training.checkpoint import load_optimizer_tensors, optimizer_tensors
 from esl.training.step import Batch, Differentiation, Losses, Networks, accumulate_gradients
-
-Precision = Literal["fp32", "bf16"]
-
-
-def resolve_precision(asked: str, accelerator: str) -> Precision:
-    """The precision a run is created with: what was asked for, or bf16 where a GPU has it and fp32 elsewhere.
-
-    Raises:
-        ConfigError: bf16 was asked of a GPU that lacks it.
-    """
-    has_bf16 = accelerator != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
-    if asked == "bf16" and not has_bf16:
-        raise ConfigError("Precision bf16 must be in the GPU's hardware; this one lacks it. Use --precision fp32.")
-    if asked == "auto":
-        return "bf16" if accelerator == "cuda" and has_bf16 else "fp32"
-    return cast(Precision, asked)
 
 
 def make_fabric(*, accelerator: str, precision: Precision, devices: int = 1, num_nodes: int = 1) -> Fabric:
@@ -123,7 +107,9 @@ class Engine:
             callable_module = cast(nn.Module, torch.compile(module)) if self.config.compile else module
             wrapped[name] = cast(nn.Module, fabric.setup_module(callable_module))
         self._wrapped_optimizers = [cast(Optimizer, fabric.setup_optimizers(o)) for o in self.optimizers.values()]
-        return Networks(segmenter=wrapped["model"], discriminators={h: wrapped[f"disc_{h}"] for h in self.discriminators})
+        return Networks(
+            segmenter=wrapped["model"], discriminators={h: wrapped[f"disc_{h}"] for h in self.discriminators}
+        )
 
     def zero_grad(self) -> None:
         """Forget gradients."""

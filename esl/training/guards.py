@@ -96,7 +96,11 @@ def memory_in_words() -> Iterator[None]:
         yield
     except (torch.OutOfMemoryError, RuntimeError) as error:
         text = str(error)
-        if not isinstance(error, torch.OutOfMemoryError) and "not enough memory" not in text and "can't allocate memory" not in text:
+        if (
+            not isinstance(error, torch.OutOfMemoryError)
+            and "not enough memory" not in text
+            and "can't allocate memory" not in text
+        ):
             raise
         raise OutOfMemoryError(
             "A step must fit into memory, and this one does not. Three knobs: a smaller crop or size "

@@ -59,7 +59,9 @@ def _append(path: Path, text: str) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        raise DataError(f"The run's record must be writable: {path} was not ({error}). Free disk space; the last checkpoint is whole.") from error
+        raise DataError(
+            f"The run's record must be writable: {path} was not ({error}). Free disk space; the last checkpoint is whole."
+        ) from error
 
 
 def _is_whole(line: str) -> bool:

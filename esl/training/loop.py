@@ -117,7 +117,9 @@ class Loop:
         values = self._agree(sums | engine.gradient_norms(), batches)
         engine.update()
         position.step += 1
-        position.num_without_labels += round(values.pop("images_without_labels") * len(batches) * self.fabric.world_size)
+        position.num_without_labels += round(
+            values.pop("images_without_labels") * len(batches) * self.fabric.world_size
+        )
         for name, value in values.items():
             position.sums[name] = position.sums.get(name, 0.0) + value
         position.num_summed += 1
@@ -171,7 +173,9 @@ class Loop:
     def _log_means(self) -> None:
         position = self.position
         means = {k: v / position.num_summed for k, v in position.sums.items()}
-        factor = poly_factor(position.step - 1, self.config.schedule_steps, self.config.poly_power, self.config.warmup_steps)
+        factor = poly_factor(
+            position.step - 1, self.config.schedule_steps, self.config.poly_power, self.config.warmup_steps
+        )
         line = {"kind": "train", "step": position.step, "lr": self.config.lr * factor, **means}
         self.log.metrics({**line, "images_without_labels": position.num_without_labels, "rate": self._rate()})
         self._last_means = means
@@ -221,7 +225,9 @@ class Loop:
         return (self.position.step - step) / seconds if seconds > 0 else 0.0
 
     def _note(self) -> str:
-        shown = [f"{k} {v:.3f}" for k, v in self._last_means.items() if k in ("seg_main", "sl_main", "adv_main", "ent_main")]
+        shown = [
+            f"{k} {v:.3f}" for k, v in self._last_means.items() if k in ("seg_main", "sl_main", "adv_main", "ent_main")
+        ]
         if self.position.best_step >= 0:
             shown.append(f"best mIoU {100 * self.position.best_miou:.1f} at {self.position.best_step}")
         return ", ".join(shown)

@@ -72,7 +72,9 @@ def source_losses(outputs: Outputs, images: Tensor, labels: Tensor) -> Losses:
 
 def self_training_losses(outputs: Outputs, images: Tensor, pseudo_labels: Tensor) -> Losses:
     """Cross-entropy on the target's pseudo-labels. Paper: Eq. (4), Sec. 3.2."""
-    return {f"sl_{head}": segmentation_loss(upsample(logits, images), pseudo_labels) for head, logits in outputs.items()}
+    return {
+        f"sl_{head}": segmentation_loss(upsample(logits, images), pseudo_labels) for head, logits in outputs.items()
+    }
 
 
 def entropy_losses(outputs: Outputs, images: Tensor) -> Losses:
@@ -160,7 +162,9 @@ def accumulate_gradients(networks: Networks, batch: Batch, method: MethodConfig,
     """
     weights = loss_weights(method)
     if batch.target_images is None:
-        losses = source_losses(predict(networks.segmenter, batch.source_images), batch.source_images, batch.source_labels)
+        losses = source_losses(
+            predict(networks.segmenter, batch.source_images), batch.source_images, batch.source_labels
+        )
         how.backward(total(losses, weights))
         return _detached(losses)
     for judge in networks.discriminators.values():
