@@ -21,6 +21,7 @@
 Without lists, a split is a folder in `images/` (`images/train/...`), and `all` is everything.
 """
 
+import colorsys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -168,11 +169,10 @@ def _ids(table: Mapping[str, Any] | None, names: list[str], path: Path) -> dict[
 
 
 def _spread_colors(count: int) -> list[tuple[int, int, int]]:
-    """Colours that differ: steps of the golden angle around the wheel, in three brightnesses."""
+    """Colours that differ: steps of the golden angle around the wheel, each a little darker than the one before."""
     colors = []
     for i in range(count):
-        hue, value = (i * 0.381966) % 1.0, (230, 160, 200)[i % 3]
-        parts = (max(0.15, min(1.0, abs((hue * 6 + shift) % 6 - 3) - 1)) for shift in (0, 4, 2))
-        red, green, blue = (round(value * part) for part in parts)
+        parts = colorsys.hsv_to_rgb((i * 0.6180339887) % 1.0, (0.85, 0.55)[i % 2], 0.95 - 0.6 * i / max(count, 8))
+        red, green, blue = (round(255 * part) for part in parts)
         colors.append((red, green, blue))
     return colors
