@@ -43,14 +43,11 @@ def resolve(config: TrainConfig, run: RunDirectory, accelerator: Accelerator, ra
     return fresh
 
 
-def refuse_changes(
-    config: TrainConfig, run: RunDirectory, resolved: dict[str, Any], data: dict[str, Any], allow_data_change: bool
-) -> None:
-    """Hold a resume to what the run was started with.
+def refuse_changed_settings(config: TrainConfig, run: RunDirectory, resolved: dict[str, Any]) -> None:
+    """Hold a resume to the settings that the run was started with.
 
     Raises:
         ConfigError: a setting, the device, the precision or the number of ranks differs; with each difference.
-        CheckpointError: images or pseudo-labels differ, and that was not allowed.
     """
     record = read_json(run.config_path)
     changed = config_differences(config_from_json(record["config"]), config)
@@ -60,11 +57,20 @@ def refuse_changes(
             f"A run must go on with the settings it was started with; {run.path} differs in {'; '.join(changed)}. Use "
             "the old values, or another --run."
         )
-    moved = [f"{k}: {record['data'].get(k)} -> {v}" for k, v in data.items() if record["data"].get(k) != v]
-    if moved and not allow_data_change:
+
+
+def refuse_changed_data(run: RunDirectory, data: dict[str, Any]) -> None:
+    """Hold a resume to the images and pseudo-labels that the run was started with.
+
+    Raises:
+        CheckpointError: they differ.
+    """
+    recorded = read_json(run.config_path)["data"]
+    changed = [f"{k}: {recorded.get(k)} -> {v}" for k, v in data.items() if recorded.get(k) != v]
+    if changed:
         raise CheckpointError(
-            f"A run must go on with the images it was started with; the list changed ({'; '.join(moved)}). Restore the "
-            "files, or say --allow-data-change to go on without exact repeatability."
+            f"A run must go on with the images and pseudo-labels it was started with; the list changed "
+            f"({'; '.join(changed)}). Restore the files, or say --allow-data-change to go on without exact repeatability."
         )
 
 

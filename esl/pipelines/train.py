@@ -26,7 +26,8 @@ from esl.pipelines.run_record import (
     facts_of,
     failures_recorded,
     is_first_process,
-    refuse_changes,
+    refuse_changed_data,
+    refuse_changed_settings,
     resolve,
     versions,
 )
@@ -121,9 +122,11 @@ def _train(
     config: TrainConfig, run: RunDirectory, fabric: Fabric, resolved: dict[str, Any], allow_data_change: bool,
     log: RunLog, tell: Callable[[str], None], stop: StopRequest, progress: Progress,
 ) -> TrainResult:  # fmt: skip
-    inputs = _open_inputs(config)
     if run.exists:
-        refuse_changes(config, run, resolved, inputs.digests, allow_data_change)
+        refuse_changed_settings(config, run, resolved)
+    inputs = _open_inputs(config)
+    if run.exists and not allow_data_change:
+        refuse_changed_data(run, inputs.digests)
     fabric.barrier()
     with failures_recorded(run, fabric.is_global_zero):
         if fabric.is_global_zero:
