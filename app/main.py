@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read once, when Gradio is imported
 
@@ -16,6 +17,7 @@ from app.pages import inspector, plain
 from app.routes import make_router
 from app.routes.answers import add_error_answers
 from app.routes.viewer_files import ViewerFiles, viewer_version
+from app.run_desk import RunDesk, visible_devices
 from app.security import Access, SecurityMiddleware
 from app.theme import INSPECTOR_CSS, PLAIN_CSS, theme
 from esl.errors import ConfigError
@@ -23,21 +25,26 @@ from esl.errors import ConfigError
 MAX_UPLOAD = "20mb"
 
 
-def build_app(library: Library, access: Access) -> FastAPI:
+def build_app(library: Library, access: Access, runs_dir: Path | None = None) -> FastAPI:
     """The whole server as one ASGI application.
 
     Args:
         library: stores, folders and jobs; may be empty and filled later.
         access: who may come in.
+        runs_dir: folder of the training runs; by default `runs` below the library's state.
     """
+    desk = make_desk(library, runs_dir or library.state_dir / "runs")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        desk.start()
         yield
+        desk.close()
         library.close()
 
     app = FastAPI(title="ESL Inspector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.library = library
+    app.state.runs = desk
     add_error_answers(app)
     app.include_router(make_router())
     app.mount("/viewer", ViewerFiles())
@@ -47,22 +54,37 @@ def build_app(library: Library, access: Access) -> FastAPI:
     return app
 
 
+def make_desk(library: Library, runs_dir: Path) -> RunDesk:
+    """The runs of this server; what it writes itself may be named in its forms too."""
+    roots = dict.fromkeys((*library.roots, runs_dir, library.stores_dir, library.state_dir))
+    return RunDesk(
+        runs_dir=runs_dir,
+        stores_dir=library.stores_dir,
+        roots=tuple(roots),
+        devices=visible_devices(),
+        recipes_dir=library.state_dir / "recipes",
+    )
+
+
 def _mount(app: FastAPI, page: gr.Blocks, path: str, css: str, head: str = "") -> None:
     page.queue(default_concurrency_limit=None)
     gr.mount_gradio_app(
         app, page, path=path, theme=theme(), css=css, head=head, run_history=False, ssr_mode=False, footer_links=[],
-        max_file_size=MAX_UPLOAD, show_error=False, enable_monitoring=False, mcp_server=False, pwa=False,
+        max_file_size=MAX_UPLOAD, show_error=False,
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None}, enable_monitoring=False, mcp_server=False, pwa=False,
     )  # fmt: skip
 
 
-def serve(library: Library, access: Access, host: str, port: int, begin: Callable[[], None]) -> None:
+def serve(
+    library: Library, access: Access, host: str, port: int, begin: Callable[[], None], runs_dir: Path | None = None
+) -> None:
     """Build the page, begin the work in the background, and serve until interrupted.
 
     Raises:
         ConfigError: the port is taken, or the address is not this machine's.
     """
     listener = _listen(host, port)
-    app = build_app(library, access)
+    app = build_app(library, access, runs_dir)
     begin()
     shown = f"[{host}]" if ":" in host else host
     print(f"ESL Inspector: http://{shown}:{listener.getsockname()[1]}", flush=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.library import Library
-from esl.classes import CITYSCAPES_19, IGNORE
+from esl.classes import IGNORE, ClassSet
 from esl.images import write_png
 from esl.store.predictions import PredictionStore, StoreManifest
 
@@ -14,10 +14,20 @@ MAP_SIZE = (48, 96)
 NAMES = ("a/one.png", "a/two.png", "b/${alert(1)}<img src=x onerror=alert(1)>.png")
 
 
+TINY = ClassSet(
+    name="tiny5",
+    names=("road", "walk way", "house", "pole", "sky"),
+    colors=((128, 64, 128), (244, 35, 232), (70, 70, 70), (153, 153, 153), (70, 130, 180)),
+    label_formats={"train_ids": {**{c: c for c in range(5)}, IGNORE: IGNORE}},
+)
+"""Five classes: a store's histograms are then small, and tests quick."""
+_DESCRIPTION = 'classes = ["road", "walk way", "house", "pole", "sky"]\n'
+
+
 def logits_of(seed: int, confidence: float = 4.0) -> NDArray[np.float32]:
-    """(19, 7, 13) with a few classes in vertical bands and noise at their borders."""
+    """(5, 7, 13) with a few classes in vertical bands and noise at their borders."""
     rng = np.random.default_rng(seed)
-    logits = rng.normal(0, 1.2, (19, 7, 13)).astype(np.float32)
+    logits = rng.normal(0, 1.2, (5, 7, 13)).astype(np.float32)
     for x in range(13):
         logits[(x // 4 + seed) % 5, :, x] += confidence
     return logits
@@ -35,14 +45,15 @@ def make_store(
             truth = np.repeat(label[None].astype(np.uint8), MAP_SIZE[0], 0)
             truth[-6:] = IGNORE
             write_png(root / "data" / "labels" / image_id, truth)
+    (root / "data" / "dataset.toml").write_text(_DESCRIPTION)
     manifest = StoreManifest(
         dataset="folder",
         root=str(root / "data"),
         split="all",
-        class_set=CITYSCAPES_19,
+        class_set=TINY,
         image_ids=names,
         map_size=MAP_SIZE,
-        logits_shape=(19, 7, 13),
+        logits_shape=(5, 7, 13),
         model={"name": "tiny", "sha256": "0" * 64},
     )
     with PredictionStore.create(root / name, manifest) as store:
