@@ -26,7 +26,7 @@ export class AuditScreen {
     this.shares = new Map();
     this.done = [];
     this.user = context.boot.user || remembered('esl.user') || 'me';
-    this.frames = new Frames((flags) => this.draw(flags));
+    this.frames = new Frames((flags) => this.draw(flags), context.isShown);
     this.grid = new PaneGrid({
       onlook: () => this.frames.request('view'), oncamera: () => this.frames.request('view'), oncursor: () => this.frames.request('cursor'),
       onpin: () => {}, onmix: () => {},
@@ -106,6 +106,11 @@ export class AuditScreen {
     }
     this.drawButton.disabled = false;
     this.drawProgress();
+  }
+
+  onShow() {
+    if (this.item && this.session.image?.maps.i !== this.item.i) this.go(this.at);
+    else this.frames.request('view');
   }
 
   get item() { return this.items[this.at] ?? null; }

@@ -2,8 +2,9 @@
 
 export class Frames {
   /** @param {(flags: Set<string>) => void} draw called with everything asked for since the last drawing */
-  constructor(draw) {
+  constructor(draw, isShown = () => true) {
     this.draw = draw;
+    this.isShown = isShown; // a screen in a closed tab draws when it is opened again
     this.flags = new Set();
     this.waiting = false;
     this.samples = [];
@@ -11,11 +12,11 @@ export class Frames {
 
   request(...flags) {
     for (const flag of flags) this.flags.add(flag);
-    if (this.waiting) return;
+    if (this.waiting || !this.isShown()) return;
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
-      if (this.flags.size > 0) this.flush();
+      if (this.flags.size > 0 && this.isShown()) this.flush();
     });
     this.flush();
   }

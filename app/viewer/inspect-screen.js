@@ -24,7 +24,7 @@ export class InspectScreen {
     this.context = context;
     const { session } = context;
     this.session = session;
-    this.frames = new Frames((flags) => this.draw(flags));
+    this.frames = new Frames((flags) => this.draw(flags), context.isShown);
     this.grid = new PaneGrid({
       onlook: (what) => this.frames.request(what === 'kinds' ? 'look' : 'view'),
       oncamera: () => { this.frames.request('view'); context.touchHash(); },
@@ -85,6 +85,13 @@ export class InspectScreen {
     if (this.table.rows.length !== info.class_names.length) this.table.build();
     this.updateTables();
     this.list.load();
+  }
+
+  onShow() {
+    const { session, grid } = this;
+    if (session.image && grid.scene.maps !== session.image.maps) this.onImage();
+    else if (!session.image && !session.loading) session.show(session.index);
+    this.frames.request('view', 'scope');
   }
 
   updateTables() {

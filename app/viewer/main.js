@@ -26,9 +26,9 @@ function loadCss() {
 }
 
 function storedTheme(boot) {
-  const view = new URLSearchParams(location.search).get('__theme');
+  const view = new URLSearchParams(location.search).get('__theme'); // Gradio's own way to ask for a theme
   try {
-    return boot.theme ?? localStorage.getItem('esl.theme') ?? view ?? 'dark';
+    return boot.theme ?? view ?? localStorage.getItem('esl.theme') ?? 'dark';
   } catch { return boot.theme ?? 'dark'; }
 }
 
@@ -40,26 +40,60 @@ class Viewer {
     this.api = new Api(boot.apiBase ?? '/api/v1');
     this.themeName = storedTheme(boot);
     this.toasts = new Toasts();
-    this.hash = new HashWriter(() => this.composeHash());
+    this.hash = new HashWriter(() => (this.isShown && this.session ? this.composeHash() : null));
     this.root = el('div', { class: 'esl', dataset: { theme: this.themeName, screen: this.kind } });
     element.replaceChildren(this.root);
+    this.isShown = true;
     this.fitHeight();
-    this.observer = new ResizeObserver(() => this.fitHeight());
+    this.observer = new ResizeObserver(() => this.onResize());
     this.observer.observe(document.documentElement);
+    this.observer.observe(this.root);
+    this.onstore = ({ detail }) => this.follow(detail.sid);
+    document.addEventListener('esl:store', this.onstore);
+    this.tellTheme();
+  }
+
+  /** A screen in a tab that is not open has no size: it neither draws nor writes the URL until it has one again. */
+  onResize() {
+    const shown = this.root.offsetWidth > 0;
+    const isBack = shown && !this.isShown;
+    this.isShown = shown;
+    if (!shown) return;
+    this.fitHeight();
+    if (!isBack) return;
+    this.screen?.onShow?.();
+    this.hash.touch();
+  }
+
+  /** Another screen of this page opened a store. */
+  follow(sid) {
+    if (!this.element.isConnected) document.removeEventListener('esl:store', this.onstore);
+    else if (sid !== this.session?.sid) {
+      this.boot = { ...this.boot, sid };
+      this.start(true);
+    }
+  }
+
+  tellTheme() {
+    this.element.dispatchEvent(new CustomEvent('esl:theme', { bubbles: true, detail: { theme: this.themeName } }));
   }
 
   /** Fill the window below whatever stands above, down to a size at which it stays usable. */
   fitHeight() {
     if (this.boot.height) return this.root.style.setProperty('height', this.boot.height);
+    if (this.root.offsetWidth === 0) return undefined;
     const { top } = this.root.getBoundingClientRect();
     const room = window.innerHeight - Math.max(0, top + window.scrollY) - (this.boot.marginBottom ?? 0);
     return this.root.style.setProperty('height', `${Math.max(540, Math.floor(room))}px`);
   }
 
-  async start() {
-    const view = decodeView(location.hash);
-    const sid = view.sid ?? this.boot.sid;
+  /** Open the store of the link, else the one given, else the only one there is; ask when there is a choice. */
+  async start(isChosen = false) {
+    const link = decodeView(location.hash);
+    const view = isChosen ? {} : link;
+    const sid = isChosen ? this.boot.sid : link.sid ?? this.boot.sid ?? await this.onlyStore();
     if (!sid) return this.openCard();
+    this.keyboard?.remove();
     this.session = sessionFor(this.api, sid);
     this.session.user = this.boot.user ?? this.session.user ?? '';
     this.root.replaceChildren(el('div', { class: 'esl-opening' }, el('div', { class: 'esl-pulse' }), el('p', {}, 'Opening the store …')));
@@ -73,6 +107,11 @@ class Viewer {
     return this.applyView(view);
   }
 
+  async onlyStore() {
+    const stores = await this.api.stores().catch(() => []);
+    return stores.length === 1 ? stores[0].sid : null;
+  }
+
   openCard(error = null) {
     this.root.replaceChildren(new OpenScreen(this, error).root);
   }
@@ -81,11 +120,11 @@ class Viewer {
     const { session } = this;
     this.palette = new CommandPalette(this.root);
     const context = {
-      session, api: this.api, boot: this.boot, element: this.element, theme: () => this.themeName,
-      say: (text, retry) => this.toasts.say(text, retry), touchHash: () => this.hash.touch(),
+      session, isShown: () => this.isShown, openCard: () => this.openCard(), api: this.api, boot: this.boot, element: this.element, theme: () => this.themeName,
+      say: (text, retry) => this.toasts.say(text, retry), touchHash: () => { if (this.isShown) this.hash.touch(); },
       open: (screen) => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })),
     };
-    context.top = this.top = new TopBar(session, { say: context.say, theme: () => this.toggleTheme(), help: () => this.toggleHelp() });
+    context.top = this.top = new TopBar(session, { say: context.say, theme: () => this.toggleTheme(), help: () => this.toggleHelp(), store: () => this.openCard() });
     this.screen = new SCREENS[this.kind](context);
     this.root.replaceChildren(this.top.root, this.screen.root, this.toasts.root);
     const shared = [
@@ -144,6 +183,7 @@ class Viewer {
     this.themeName = this.themeName === 'dark' ? 'light' : 'dark';
     this.root.dataset.theme = this.themeName;
     try { localStorage.setItem('esl.theme', this.themeName); } catch { /* private mode */ }
+    this.tellTheme();
     this.session.emit('theme');
   }
 

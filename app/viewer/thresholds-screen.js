@@ -17,7 +17,7 @@ export class ThresholdsScreen {
     this.wantsImage = false;
     const { session } = context;
     this.session = session;
-    this.frames = new Frames((flags) => this.draw(flags));
+    this.frames = new Frames((flags) => this.draw(flags), context.isShown);
     this.histograms = new ClassHistograms(session, (c) => this.density.choose(c));
     this.density = new Density(session, (brush) => this.showPixels(brush));
     this.controls = new Controls(session);
@@ -70,6 +70,10 @@ export class ThresholdsScreen {
     this.histograms.prepared = false;
     this.density.prepare();
     this.frames.request('rule');
+  }
+
+  onShow() {
+    this.onHistogram();
   }
 
   onTheme() {

@@ -7,7 +7,7 @@ const SCOPES = [['image', 'Image'], ['filter', 'Filter'], ['set', 'Set']];
 export class TopBar {
   constructor(session, hooks) {
     this.session = session;
-    this.title = el('b', { class: 'esl-title' });
+    this.title = el('button', { type: 'button', class: 'esl-title', onclick: hooks.store });
     this.model = el('span', { class: 'esl-muted' });
     this.banner = el('span', { class: 'esl-chip is-amber', hidden: true });
     this.scopes = SCOPES.map(([id, name]) => el('button', {
@@ -28,7 +28,7 @@ export class TopBar {
     const { info } = session;
     if (!info) return;
     setText(this.title, info.name);
-    this.title.title = `${info.name}, ${info.num_images} images at ${info.map_size[1]} × ${info.map_size[0]}`;
+    this.title.title = `Open another store · ${info.name}, ${info.num_images} images at ${info.map_size[1]} × ${info.map_size[0]}`;
     setText(this.model, [info.dataset, info.split].filter(Boolean).join(' · ') + (info.model?.name ? `  ·  ${info.model.name}` : ''));
     const banner = info.stale ?? (info.provisional ? `medians provisional ${info.num_done}/${info.num_images}` : '');
     setText(this.banner, banner);

@@ -82,7 +82,9 @@ export class HashWriter {
   }
 
   write() {
-    const hash = `#${this.compose()}`;
+    const view = this.compose();
+    if (view === null) return;
+    const hash = `#${view}`;
     if (hash !== location.hash) history.replaceState(history.state, '', hash);
   }
 }
