@@ -43,6 +43,8 @@ class LaunchConfig:
     """Further folders that may be opened from the page; the working folder and the data root always may."""
     state: Path = Path("work")
     """Folder for verdicts, recipes, exports and stores made from the page."""
+    runs: Path = Path("runs")
+    """Folder of training runs and their queue; runs that a shell started there show too."""
 
 
 def main(config: LaunchConfig) -> None:
@@ -59,12 +61,12 @@ def main(config: LaunchConfig) -> None:
     source = _source(config)
     if source is None and config.store is not None:
         library.open(config.store)
-    serve(library, access, config.host, config.port, lambda: _begin(library, source))
+    serve(library, access, config.host, config.port, lambda: _begin(library, source), config.runs.absolute())
 
 
 def _library(config: LaunchConfig) -> Library:
     state = config.state.absolute()
-    roots = [Path.cwd(), *config.root, *(p for p in (config.data_root, config.store) if p is not None)]
+    roots = [Path.cwd(), config.runs, *config.root, *(p for p in (config.data_root, config.store) if p is not None)]
     return Library(
         roots=tuple(dict.fromkeys(p.absolute() for p in roots)),
         exports_dir=state / "exports",

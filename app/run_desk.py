@@ -5,6 +5,7 @@ folder, and a restart loses nothing.
 """
 
 import logging
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,8 @@ class RunDesk:
     roots: tuple[Path, ...]
     """Folders that paths typed into the form must lie in."""
     devices: tuple[str, ...] = ("cpu",)
+    recipes_dir: Path | None = None
+    """Where recipes are kept, so that a form may name one by its id."""
     _stopped: threading.Event = field(default_factory=threading.Event, repr=False)
     _thread: threading.Thread | None = field(default=None, repr=False)
 
@@ -50,6 +53,8 @@ class RunDesk:
 
     def plan(self, launch: Launch) -> Plan:
         """What a launch comes to (see `plan_launch`)."""
+        if self.recipes_dir is not None and re.fullmatch(r"[0-9a-f]{16}", launch.recipe):
+            launch = replace(launch, recipe=str(self.recipes_dir / f"{launch.recipe}.json"))
         plan = plan_launch(launch, runs_dir=self.runs_dir, stores_dir=self.stores_dir, roots=self.roots)
         taken = launch.kind != "extract" and (self.runs_dir / launch.run / "config.json").exists()
         if taken and "run" not in plan.faults:

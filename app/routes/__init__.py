@@ -2,7 +2,20 @@
 
 from fastapi import APIRouter
 
-from app.routes import exports, images, jobs, numbers, opening, queue, recipes, stores, uploads, verdicts
+from app.routes import (
+    data_check,
+    exports,
+    images,
+    jobs,
+    numbers,
+    opening,
+    queue,
+    recipes,
+    runs,
+    stores,
+    uploads,
+    verdicts,
+)
 
 API_BASE = "/api/v1"
 
@@ -10,6 +23,6 @@ API_BASE = "/api/v1"
 def make_router() -> APIRouter:
     """All routes below `API_BASE`."""
     router = APIRouter(prefix=API_BASE)
-    for part in (stores, images, uploads, numbers, queue, verdicts, recipes, exports, jobs, opening):
+    for part in (stores, images, uploads, numbers, queue, verdicts, recipes, exports, jobs, opening, runs, data_check):
         router.include_router(part.router)
     return router

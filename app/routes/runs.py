@@ -1,11 +1,14 @@
 """Training runs: what may be set, launching, watching, stopping, comparing, deleting."""
 
+import hashlib
+import json
 from typing import Annotated, Any, Literal, cast
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from app.run_desk import RunDesk, job_to_json
+from esl.classes import CLASS_SETS
 from esl.config.form import form_fields
 from esl.pipelines.launching import Launch
 from esl.presets import PRESETS, preset
@@ -88,16 +91,21 @@ def preset_form(name: str) -> dict[str, Any]:
 
 
 @router.get("/runs")
-def runs(desk: DeskDep) -> dict[str, Any]:
-    """The runs table, the queue in its order, and what may be used."""
+def runs(desk: DeskDep, tag: str = "") -> Response:
+    """The runs table, the queue in its order, and what may be used; short where nothing changed since `tag`."""
     waiting = [job_to_json(job) for job in desk.worker.queue.jobs(("queued", "running", "stopping"))]
-    return {
+    answer = {
         "runs": desk.rows(),
         "queue": waiting,
         "devices": desk.devices,
         "roots": [str(r) for r in desk.roots],
         "folder": str(desk.runs_dir),
     }
+    # A thousand rows are asked for every second or two: one plain dump, and nothing where they are known.
+    body = json.dumps(answer, default=str)
+    now = hashlib.sha256(body.encode()).hexdigest()[:16]
+    body = f'{{"tag": "{now}", "unchanged": true}}' if tag == now else f'{{"tag": "{now}", {body[1:]}'
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 @router.post("/runs/check")
@@ -116,13 +124,15 @@ def launch(question: LaunchQuestion, request: Request, desk: DeskDep) -> dict[st
 @router.post("/runs/compare")
 def compare(question: CompareQuestion, desk: DeskDep) -> dict[str, Any]:
     """What differs between 2 to 8 runs, and how they scored."""
-    return desk.table.compare(question.runs)
+    answer = desk.table.compare(question.runs)
+    return {**answer, "class_names": [_class_names(row) for row in answer["runs"]]}
 
 
 @router.get("/runs/{name}")
 def detail(name: str, desk: DeskDep) -> dict[str, Any]:
     """Everything about one run but its metrics."""
-    return desk.table.detail(name)
+    row = desk.table.detail(name)
+    return {**row, "class_names": _class_names(row), "path": str(desk.table.run(name).path)}
 
 
 @router.get("/runs/{name}/metrics")
@@ -180,6 +190,11 @@ def move(job: str, question: MoveQuestion, desk: DeskDep) -> dict[str, Any]:
 def remove(job: str, desk: DeskDep) -> dict[str, Any]:
     """Take a job out of the queue, or ask it to stop where it runs."""
     return job_to_json(desk.worker.stop(job))
+
+
+def _class_names(row: dict[str, Any]) -> list[str]:
+    known = CLASS_SETS.get(row.get("class_set", ""))
+    return list(known.names) if known else []
 
 
 def _launch(question: LaunchQuestion, desk: RunDesk, user: str) -> Launch:
