@@ -24,5 +24,7 @@ PLAIN_CSS = """
 INSPECTOR_CSS = """
 .gradio-container { padding: 0 !important; max-width: none !important; }
 .gradio-container .main, .gradio-container .wrap, .gradio-container .contain { padding: 0 !important; gap: 0 !important; }
+.gradio-container .column { gap: 0 !important; }
+.gradio-container .html-container:has(.esl-shell) { padding: 0 !important; }
 footer { display: none !important; }
 """

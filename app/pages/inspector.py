@@ -31,6 +31,7 @@ _TABS_HEAD = """<script>
     if (tab) tab.click();
   };
   document.addEventListener('esl:open', (event) => open(event.detail.screen));
+  document.addEventListener('esl:theme', (event) => document.body.classList.toggle('dark', event.detail.theme === 'dark'));
   const wanted = new URLSearchParams(location.hash.slice(1)).get('tab');
   if (wanted && names[wanted]) {
     let tries = 200;
