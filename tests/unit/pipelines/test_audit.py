@@ -1,0 +1,100 @@
+"""The audit of a store answers from its cache, notices changed labels, and does without ground truth."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from esl.errors import DataError
+from esl.labeling.selection import select_pseudo_label
+from esl.labeling.thresholds import ThresholdRule, class_thresholds
+from esl.pipelines.audit import AuditStopped, audit_store
+from tests.unit.pipelines.stored_world import IDS, FakeLabels, fill_store
+
+RULE = ThresholdRule(mu_star=0.8, nu_star=0.3, nu_overrides={2: 0.4})
+
+
+def test_the_numbers_are_those_of_the_pixels(tmp_path: Path) -> None:
+    store, labels = fill_store(tmp_path / "s"), FakeLabels()
+    report = audit_store(store, RULE, labels=labels).report
+    thresholds = class_thresholds(store.histogram(), RULE)
+    kept = wrong = 0
+    for image_id in IDS:
+        pseudo = select_pseudo_label(store.maps(image_id), thresholds, "entropy")
+        truth = labels.label(image_id)
+        kept += int((pseudo != 255).sum())
+        wrong += int(((pseudo != 255) & (truth != 255) & (pseudo != truth)).sum())
+    assert report.total.esl.num_pixels == kept
+    assert int(report.total.esl.counts[1]) == wrong
+
+
+def test_a_second_rule_opens_no_label(tmp_path: Path) -> None:
+    store, labels = fill_store(tmp_path / "s"), FakeLabels()
+    first = audit_store(store, RULE, labels=labels)
+    assert labels.opened == len(IDS)
+    again = audit_store(store, RULE, labels=labels)
+    other = audit_store(store, ThresholdRule(nu_star=0.5), labels=labels)
+    assert labels.opened == len(IDS)
+    assert again.to_json() == first.to_json() != other.to_json()
+
+
+def test_a_changed_label_is_counted_anew_and_old_counts_are_forgotten(tmp_path: Path) -> None:
+    store, labels = fill_store(tmp_path / "s"), FakeLabels()
+    audit_store(store, RULE, labels=labels, with_boundary=True)
+    labels.stamp = 2
+    audit_store(store, RULE, labels=labels)
+    assert labels.opened == 3 * len(IDS)
+    assert len(list((tmp_path / "s" / "audit").iterdir())) == 1
+
+
+def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+    store, labels = fill_store(tmp_path / "s"), FakeLabels()
+    expected = audit_store(store, RULE, labels=labels, with_boundary=True).to_json()
+    for path in (tmp_path / "s" / "audit").iterdir():
+        path.write_bytes(path.read_bytes()[:50])
+    assert audit_store(store, RULE, labels=labels, with_boundary=True).to_json() == expected
+
+
+def test_boundary_shares_are_counted_once_per_thresholds(tmp_path: Path) -> None:
+    store, labels = fill_store(tmp_path / "s"), FakeLabels()
+    first = audit_store(store, RULE, labels=labels, with_boundary=True)
+    opened = labels.opened
+    again = audit_store(store, RULE, labels=labels, with_boundary=True)
+    assert labels.opened == opened
+    assert first.boundary == again.boundary
+    assert first.boundary is not None
+    assert set(first.boundary) == {"predicted", "true"}
+    assert "within 1, 2, 4, 8 px" in first.to_text()
+
+
+def test_without_ground_truth_coverage_is_there_and_errors_are_not(tmp_path: Path) -> None:
+    store = fill_store(tmp_path / "s")
+    result = audit_store(store, RULE, labels=FakeLabels(missing=IDS))
+    assert result.num_labelled == 0
+    assert result.report.total.esl_coverage
+    assert result.to_json()["global"]["esl"]["error_rate"] is None
+    # The data set of this store is gone altogether: the same answer, no error.
+    assert audit_store(store, RULE).to_json() == result.to_json()
+
+
+def test_an_unfinished_store_is_audited_as_far_as_it_is_and_nothing_is_kept(tmp_path: Path) -> None:
+    store = fill_store(tmp_path / "s", written=2)
+    result = audit_store(store, RULE, labels=FakeLabels())
+    assert (result.num_images, result.is_complete) == (2, False)
+    assert "provisional" in result.to_text()
+    assert not (tmp_path / "s" / "audit").exists()
+
+
+def test_a_wrong_label_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
+    class Wrong(FakeLabels):
+        def label(self, image_id: str) -> np.ndarray:
+            raise DataError(f"Label of {image_id} has another size.")
+
+    with pytest.raises(DataError, match=r"a/x\.jpg"):
+        audit_store(fill_store(tmp_path / "s"), RULE, labels=Wrong())
+    assert not (tmp_path / "s" / "audit").exists()
+
+
+def test_it_can_be_stopped(tmp_path: Path) -> None:
+    with pytest.raises(AuditStopped):
+        audit_store(fill_store(tmp_path / "s"), RULE, labels=FakeLabels(), should_stop=lambda: True)
