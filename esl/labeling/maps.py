@@ -110,8 +110,9 @@ def derive_maps(
     factors = _factors(divisors, num_classes)
     valid_height, valid_width = valid or map_size
     num_threads = num_threads or _default_threads()
-    labels = np.full((3, *map_size), IGNORE, np.uint8)
-    scores = np.zeros((4, *map_size), np.uint16)
+    num_optional = 0 if divisors is None and not second else 1 if divisors is None else 2
+    labels = np.full((1 + num_optional, *map_size), IGNORE, np.uint8)
+    scores = np.zeros((2 + num_optional, *map_size), np.uint16)
     scores[1, valid_height:] = SCALE
     scores[1, :, valid_width:] = SCALE
 
