@@ -22,9 +22,16 @@ PLAIN_CSS = """
 """
 
 INSPECTOR_CSS = """
-.gradio-container { padding: 0 !important; max-width: none !important; }
-.gradio-container .main, .gradio-container .wrap, .gradio-container .contain { padding: 0 !important; gap: 0 !important; }
-.gradio-container .column { gap: 0 !important; }
-.gradio-container .html-container:has(.esl-shell) { padding: 0 !important; }
+body { margin: 0; background: #16181d; }
+.esl-light body { background: #f4f5f7; }
+.gradio-container { padding: 0 !important; max-width: none !important; background: transparent !important; }
+.gradio-container main, .gradio-container .wrap, .gradio-container .column, .gradio-container .tabitem {
+  padding: 0 !important; gap: 0 !important; border: 0 !important;
+}
+#esl-tabs { gap: 0; }
+#esl-tabs .tab-wrapper { padding: 0 8px; height: 32px; margin: 0; }
+#esl-tabs .tab-container { height: 32px; }
+#esl-tabs button[role="tab"] { padding: 4px 14px; font-size: 13px; }
+.esl-wait { font: 14px system-ui, sans-serif; color: #9aa3b2; padding: 40px; text-align: center; }
 footer { display: none !important; }
 """

@@ -137,6 +137,8 @@ class Viewer {
     this.top.draw();
     this.screen.onInfo?.();
     attachHandle(this);
+    this.hash.touch();
+    for (const wait of [0, 250, 1000]) setTimeout(() => this.fitHeight(), wait); // what stands above may still settle
     if (session.info.provisional) this.watchProgress();
   }
 
