@@ -111,6 +111,11 @@ class Library:
         """Where verdicts are kept."""
         return VerdictBook(self.state_dir / "verdicts.sqlite")
 
+    @property
+    def recipes_dir(self) -> Path:
+        """Where recipes are kept."""
+        return self.state_dir / "recipes"
+
     def verdict_counts(self, opened: OpenStore) -> dict[str, int]:
         """Standing verdicts per image id."""
         return self.verdicts.counts(opened.verdict_key)

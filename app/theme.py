@@ -28,6 +28,7 @@ body { margin: 0; background: #16181d; }
 .gradio-container main, .gradio-container .wrap, .gradio-container .column, .gradio-container .tabitem {
   padding: 0 !important; gap: 0 !important; border: 0 !important;
 }
+.gradio-container .html-container:has(.esl-shell) { padding: 0 !important; }
 #esl-tabs { gap: 0; }
 #esl-tabs .tab-wrapper { padding: 0 8px; height: 32px; margin: 0; }
 #esl-tabs .tab-container { height: 32px; }

@@ -13,33 +13,56 @@ from app.routes import API_BASE
 
 SCREENS = (("inspect", "Inspect"), ("thresholds", "Thresholds"), ("audit", "Audit"), ("export", "Export"))
 
-# The body of `new Function('element', 'trigger', 'props', ...)`; it runs once per mount.
+# The body of `new Function('element', 'trigger', 'props', ...)`; it runs once per mount. While the server makes its
+# first store ready, its progress stands here; then the viewer takes over.
 _MOUNT = """
 const host = element.querySelector('.esl-shell') || element;
-import(%(module)s + '?v=' + %(version)s)
-  .then((viewer) => viewer.mount(host, %(boot)s))
-  .catch((error) => { host.textContent = 'The viewer did not load: ' + error.message + ' Reload the page.'; });
+const boot = %(boot)s;
+const say = (text) => { const p = document.createElement('p'); p.className = 'esl-wait'; p.textContent = text; host.replaceChildren(p); };
+const ask = (path) => fetch(boot.apiBase + path, { credentials: 'same-origin' }).then((r) => r.json());
+const ready = async () => {
+  for (let failures = 0; element.isConnected;) {
+    try {
+      if ((await ask('/stores')).length > 0) return;
+      const job = (await ask('/jobs')).jobs.find((j) => j.kind === 'extraction' && (j.state === 'running' || j.state === 'queued'));
+      if (!job) return;
+      say('Getting ready: ' + (job.note || job.kind) + ' \u2026');
+      failures = 0;
+    } catch (error) {
+      if (++failures > 20) throw error;
+    }
+    await new Promise((go) => setTimeout(go, 300));
+  }
+};
+if (window.eslStore) boot.sid = window.eslStore;
+Promise.all([import(%(module)s + '?v=' + %(version)s), ready()])
+  .then(([viewer]) => viewer.mount(host, boot))
+  .catch((error) => say('The viewer did not load: ' + error.message + ' Reload the page.'));
 """
 
-# Tabs are chosen by their buttons; a shell asks for another screen by an event that bubbles up to the document.
-_TABS_HEAD = """<script>
+# Tabs are chosen by their buttons; a screen asks for another one by an event that bubbles up to the document.
+_HEAD = """<script>
 (() => {
   const names = %(names)s;
-  const open = (screen) => {
-    const name = names[screen];
-    const tab = [...document.querySelectorAll('#esl-tabs button[role="tab"]')].find((b) => b.textContent.trim() === name);
-    if (tab) tab.click();
+  const dress = (name) => {
+    document.documentElement.classList.toggle('esl-light', name === 'light');
+    document.body?.classList.toggle('dark', name !== 'light');
   };
+  const stored = () => { try { return localStorage.getItem('esl.theme') || 'dark'; } catch { return 'dark'; } };
+  const find = (screen) => [...document.querySelectorAll('#esl-tabs button[role="tab"]')].find((b) => b.textContent.trim() === names[screen]);
+  const open = (screen) => find(screen)?.click();
   document.addEventListener('esl:open', (event) => open(event.detail.screen));
-  document.addEventListener('esl:theme', (event) => document.body.classList.toggle('dark', event.detail.theme === 'dark'));
+  document.addEventListener('esl:store', (event) => { window.eslStore = event.detail.sid; });
+  document.addEventListener('esl:theme', (event) => dress(event.detail.theme));
+  document.addEventListener('DOMContentLoaded', () => dress(stored()));
+  dress(stored());
   const wanted = new URLSearchParams(location.hash.slice(1)).get('tab');
-  if (wanted && names[wanted]) {
-    let tries = 200;
-    const wait = setInterval(() => {
-      if (document.querySelector('#esl-tabs button[role="tab"]')) { clearInterval(wait); open(wanted); }
-      if (--tries < 0) clearInterval(wait);
-    }, 25);
-  }
+  let tries = 400;
+  const wait = setInterval(() => {
+    const tab = wanted && names[wanted] ? find(wanted) : find('inspect');
+    if (tab) { dress(stored()); if (wanted && wanted !== 'inspect') tab.click(); }
+    if (tab || --tries < 0) clearInterval(wait);
+  }, 25);
 })();
 </script>"""
 
@@ -72,4 +95,4 @@ def shell(screen: str, version: str) -> gr.HTML:
 
 def head() -> str:
     """Script for the page's head: tabs by URL and by event."""
-    return _TABS_HEAD % {"names": json.dumps(dict(SCREENS))}
+    return _HEAD % {"names": json.dumps(dict(SCREENS))}

@@ -1,5 +1,122 @@
-"""Recipes (pending)."""
+"""Recipes: thresholds with a name and an id, which training and export take."""
 
-from fastapi import APIRouter
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from app.library import Library
+from app.opened import OpenStore
+from app.routes.answers import ApiError
+from app.routes.lookup import LibraryDep, store_of
+from esl.errors import DataError
+from esl.labeling.thresholds import Criterion, Mode, ThresholdRule
+from esl.store.recipes import Recipe, VerdictMask, list_recipes, load_recipe, save_recipe
 
 router = APIRouter()
+
+
+class MaskBody(BaseModel):
+    """Whose verdicts are frozen into the recipe; an empty list means everybody's."""
+
+    users: list[str] = Field(default_factory=list, max_length=100)
+
+
+class RecipeBody(BaseModel):
+    """Body of `PUT /recipes`."""
+
+    sid: str
+    name: str = Field("", max_length=200)
+    criterion: Criterion = "entropy"
+    mu_star: float = 0.9
+    nu_star: float = 0.1
+    mode: Mode = "capped"
+    mu_overrides: dict[int, float] = Field(default_factory=dict)
+    nu_overrides: dict[int, float] = Field(default_factory=dict)
+    verdict_mask: MaskBody | None = None
+
+
+def read_recipe(library: Library, recipe_id: str) -> tuple[Recipe, VerdictMask | None]:
+    """A saved recipe by id.
+
+    Raises:
+        ApiError: 404.
+        DataError: its file is damaged.
+    """
+    for recipe in list_recipes(library.recipes_dir):  # looked up among the files that are there
+        if recipe.id == recipe_id:
+            return load_recipe(library.recipes_dir / f"{recipe.id}.json")
+    raise ApiError(404, "There is no such recipe; it may have been deleted.")
+
+
+@router.put("/recipes")
+def put(request: Request, body: RecipeBody, library: LibraryDep) -> dict[str, Any]:
+    """Save the thresholds; the same content has the same id."""
+    recipe, mask = _make(store_of(request, body.sid), body, library)
+    save_recipe(library.recipes_dir, recipe, mask)
+    return {"id": recipe.id, "name": recipe.name, "mask": recipe.mask}
+
+
+@router.put("/recipes/{recipe_id}")
+def put_named(request: Request, recipe_id: str, body: RecipeBody, library: LibraryDep) -> dict[str, Any]:
+    """The same, where the client says which id it expects."""
+    recipe, _ = _make(store_of(request, body.sid), body, library)
+    if recipe.id != recipe_id:
+        raise ApiError(400, f"A recipe's id is the hash of its content: this content is {recipe.id}.")
+    return put(request, body, library)
+
+
+@router.get("/recipes")
+def all_recipes(request: Request, library: LibraryDep, sid: str = "") -> dict[str, Any]:
+    """Saved recipes, newest first; those of one store, if named."""
+    store_hash = store_of(request, sid).store.store_hash if sid else ""
+    found = [r for r in list_recipes(library.recipes_dir) if not sid or r.store == store_hash]
+    return {"recipes": [_to_json(recipe, library) for recipe in found]}
+
+
+@router.get("/recipes/{recipe_id}")
+def one_recipe(recipe_id: str, library: LibraryDep) -> dict[str, Any]:
+    """One recipe."""
+    recipe, mask = read_recipe(library, recipe_id)
+    return {**_to_json(recipe, library), "num_verdicts": 0 if mask is None else len(mask.verdicts)}
+
+
+def _make(opened: OpenStore, body: RecipeBody, library: Library) -> tuple[Recipe, VerdictMask | None]:
+    opened.store.refresh()
+    if not opened.store.is_complete:
+        raise ApiError(409, "A recipe needs the medians of the whole set; wait until every image is extracted.")
+    rule = ThresholdRule(
+        mu_star=body.mu_star,
+        nu_star=body.nu_star,
+        mode=body.mode,
+        mu_overrides=body.mu_overrides,
+        nu_overrides=body.nu_overrides,
+    )
+    strange = [c for c in (*body.mu_overrides, *body.nu_overrides) if c >= opened.num_classes]
+    if strange:
+        raise DataError(f"Overrides must name classes 0 to {opened.num_classes - 1}; got {strange}.")
+    mask = None
+    if body.verdict_mask is not None:
+        mask = VerdictMask.of(library.verdicts, opened.verdict_key, body.verdict_mask.users)
+    recipe = Recipe(
+        store=opened.store.store_hash,
+        criterion=body.criterion,
+        rule=rule,
+        mask="" if mask is None else mask.id,
+        name=body.name,
+        store_path=str(opened.store.directory),
+    )
+    return recipe, mask
+
+
+def _to_json(recipe: Recipe, library: Library) -> dict[str, Any]:
+    sid = next((s.sid for s in library.stores() if s.store.store_hash == recipe.store), "")
+    rule = recipe.rule.to_json()
+    return {
+        "id": recipe.id,
+        "name": recipe.name,
+        "sid": sid,
+        "criterion": recipe.criterion,
+        **rule,
+        "mask": recipe.mask,
+    }
