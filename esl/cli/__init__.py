@@ -13,6 +13,7 @@ from esl.errors import EslError
 VERBS = {
     "demo": ("esl.cli.demo", "write the demo world to disk in Cityscapes' layout"),
     "train": ("esl.cli.train", "train a preset in a run directory; the same command goes on"),
+    "self-train": ("esl.cli.self_train", "baseline, pseudo-labels, re-training: one experiment of several rounds"),
     "extract": ("esl.cli.extract", "run a network over images, once, into a prediction store"),
     "evaluate": ("esl.cli.evaluate", "mIoU of a checkpoint or a store, with its protocol"),
     "audit": ("esl.cli.audit", "coverage and error rate of SSL's and ESL's pseudo-labels (Table 4)"),

@@ -36,6 +36,8 @@ class TrainConfig:
 
     init_weights: Path = Path()
     """Weights to start from (safetensors of a backbone, or a checkpoint); random weights when not given."""
+    init_part: Literal["backbone", "network"] = "backbone"
+    """Which part of them: heads start anew from `backbone`; `network` takes them too and goes on from a checkpoint."""
 
     steps: int = 120_000
     """Updates of the run."""

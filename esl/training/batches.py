@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from esl.classes import IGNORE
 from esl.config import AugmentConfig
-from esl.data.transforms import resize_image
 from esl.errors import DataError, EslError
 from esl.images import resize_label
 from esl.training.augment import augment
@@ -30,7 +29,7 @@ class Images(Protocol):
     def name(self) -> str: ...
     @property
     def image_ids(self) -> Sequence[str]: ...
-    def read_image(self, image_id: str) -> NDArray[np.uint8]: ...
+    def read_input(self, image_id: str, size: tuple[int, int]) -> tuple[NDArray[np.uint8], tuple[int, int]]: ...
     def read_label(self, image_id: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]: ...
 
 
@@ -51,7 +50,7 @@ class Domain:
         """Image id, (H, W, 3) image and (H, W) label at a position, resized and augmented."""
         ids = self.images.image_ids
         image_id = ids[image_at(position, len(ids), seed, self.number)]
-        image = resize_image(self.images.read_image(image_id), self.size)
+        image, _ = self.images.read_input(image_id, self.size)
         label = np.full(self.size, IGNORE, np.uint8) if self.labels is None else self.labels(image_id)
         if label.shape != self.size:
             label = resize_label(label, self.size)

@@ -15,6 +15,7 @@ from esl.classes import class_set
 from esl.config import TrainConfig
 from esl.models.deeplab_v2 import DeepLabV2, NetworkSpec, build_network
 from esl.models.discriminator import Discriminator
+from esl.models.network_file import load_network, load_state
 from esl.models.predictor import Precision
 from esl.models.weights import NetworkInfo, load_backbone_init
 from esl.training.checkpoint import load_optimizer_tensors, optimizer_tensors
@@ -57,7 +58,7 @@ class Engine:
         self.segmenter = build_network(network_spec(config), batch_norm=config.network.batch_norm)
         _freeze_dead_branches(self.segmenter, config.network.aspp_branches)
         if config.init_weights != Path():
-            say(load_backbone_init(self.segmenter, config.init_weights).to_text())
+            say(_initialise(self.segmenter, config))
         self.discriminators = {h: _discriminator(config) for h in self._judged_heads()}
         self.sgd = self._make_sgd()
         self.adam = self._make_adam()
@@ -175,6 +176,15 @@ def _gradient_norm(module: nn.Module) -> Tensor:
 
 def _discriminator(config: TrainConfig) -> Discriminator:
     return Discriminator(class_set(config.class_set).num_classes, config.method.discriminator_width)
+
+
+def _initialise(network: DeepLabV2, config: TrainConfig) -> str:
+    """Load the initial weights; a line for the log."""
+    if config.init_part == "backbone":
+        return load_backbone_init(network, config.init_weights).to_text()
+    start, info = load_network(config.init_weights, class_set=class_set(config.class_set), prefer="latest")
+    load_state(network, start.state_dict(), config.init_weights)
+    return f"Whole network loaded from {config.init_weights} (sha256 {info.sha256[:12]})."
 
 
 def _freeze_dead_branches(network: DeepLabV2, num_branches: int) -> None:
