@@ -62,7 +62,12 @@ export class Api {
   photoUrl(info, i) { return `${this.base}/stores/${info.sid}/images/${i}/photo?v=${version(info)}`; }
   thumbUrl(info, i, width = 96) { return `${this.base}/stores/${info.sid}/images/${i}/thumb?w=${width}&v=${version(info)}`; }
   probe(info, i, x, y) { return this.json(`/stores/${info.sid}/images/${i}/probe?x=${x}&y=${y}`); }
-  hist(info) { return this.bytes(`/stores/${info.sid}/hist?v=${version(info)}`); }
+  /** Joint counts of the set, and of how many images they are: fewer than done while the server still counts. */
+  async hist(info) {
+    const response = await this.request(`/stores/${info.sid}/hist?v=${version(info)}`);
+    const numImages = Number(response.headers.get('X-Num-Images') ?? info.num_done);
+    return { buffer: await response.arrayBuffer(), numImages };
+  }
   marginals(info) { return this.bytes(`/stores/${info.sid}/marginals?v=${version(info)}`); }
   rank(sid, body) { return this.send(`/stores/${sid}/rank`, body, 'POST', 1); }
   queue(sid, body) { return this.send(`/stores/${sid}/queue`, body, 'POST', 1); }

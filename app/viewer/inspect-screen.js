@@ -269,8 +269,8 @@ export class InspectScreen {
     const image = session.image;
     if (session.scope === 'set') {
       const { histogram } = session;
-      const note = session.histogramError ?? (histogram ? `≈ ${session.info.num_done} images` : 'reading …');
-      return { counts: histogram?.at(session.thresholds) ?? null, cumulative: histogram?.cumulative ?? null, tag: `set${histogram !== null}`, note };
+      const note = session.histogramError ?? (histogram ? `≈ ${session.histogramImages} of ${session.info.num_images} images` : 'reading …');
+      return { counts: histogram?.at(session.thresholds) ?? null, cumulative: histogram?.cumulative ?? null, tag: `set${session.histogramImages}`, note };
     }
     if (session.scope === 'filter') {
       const totals = session.filtered;

@@ -29,7 +29,7 @@ export function showUnit(value, digits = 3) {
 
 /** "4.2 %", or a dash where there is nothing to divide by. */
 export function showPercent(part, whole, digits = 1) {
-  return whole > 0 ? `${((100 * part) / whole).toFixed(digits)} %` : '—';
+  return whole > 0 && Number.isFinite(part) ? `${((100 * part) / whole).toFixed(digits)} %` : '—';
 }
 
 /** 1 234 567 with narrow no-break spaces: readable in any locale, and one width. */

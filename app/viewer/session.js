@@ -184,10 +184,13 @@ export class Session {
   }
 
   async readHistogram() {
-    this.histogramState = 'reading';
+    if (!(this.histogramState instanceof SetHistogram)) this.histogramState = 'reading';
     this.histogramError = null;
     try {
-      this.histogramState = new SetHistogram(new Uint32Array(await this.api.hist(this.info)), this.numClasses);
+      const { buffer, numImages } = await this.api.hist(this.info);
+      this.histogramState = new SetHistogram(new Uint32Array(buffer), this.numClasses);
+      this.histogramImages = numImages;
+      if (numImages < this.info.num_done) setTimeout(() => this.readHistogram(), 2000); // the server is still counting
     } catch (error) {
       this.histogramError = error.message;
     }

@@ -108,7 +108,7 @@ export class ThresholdsScreen {
     for (const node of [...this.truthButtons, this.badge]) node.hidden = !showsTruth;
     if (!histogram) return {};
     const summary = summarise(histogram.at(session.thresholds), session.numClasses);
-    this.summary.draw(summary, 'set', showsTruth, `≈ ${session.info.num_done} images`);
+    this.summary.draw(summary, 'set', showsTruth, `≈ ${session.histogramImages} of ${session.info.num_images} images`);
     this.table.draw(summary);
     this.histograms.draw();
     this.density.draw();
