@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app.routes.lookup import LibraryDep
-from esl.pipelines.data_check import data_check
 
 router = APIRouter()
 
@@ -23,6 +22,8 @@ class DataQuestion(BaseModel):
 @router.post("/data-check")
 def check_data(question: DataQuestion, library: LibraryDep) -> dict[str, Any]:
     """Headers and ends of all files and a sample of labels; the root must lie below the server's."""
+    from esl.pipelines.data_check import data_check  # brings torch, which the page must not wait for
+
     root = library.confine(question.root) if question.root.strip() else None
     report = data_check(question.dataset, root, question.split, class_set_name=question.class_set or None)
     return {
