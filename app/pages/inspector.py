@@ -11,7 +11,16 @@ import gradio as gr
 
 from app.routes import API_BASE
 
-SCREENS = (("inspect", "Inspect"), ("thresholds", "Thresholds"), ("audit", "Audit"), ("export", "Export"))
+SCREENS = (
+    ("inspect", "Inspect"),
+    ("thresholds", "Thresholds"),
+    ("audit", "Audit"),
+    ("compare", "Compare"),
+    ("train", "Train"),
+    ("export", "Export"),
+)
+WITHOUT_STORE = ("compare", "train")
+"""Screens that stand before there is a store."""
 
 # The body of `new Function('element', 'trigger', 'props', ...)`; it runs once per mount. While the server makes its
 # first store ready, its progress stands here; then the viewer takes over.
@@ -35,7 +44,7 @@ const ready = async () => {
   }
 };
 if (window.eslStore) boot.sid = window.eslStore;
-Promise.all([import(%(module)s + '?v=' + %(version)s), ready()])
+Promise.all([import(%(module)s + '?v=' + %(version)s), boot.free || ready()])
   .then(([viewer]) => viewer.mount(host, boot))
   .catch((error) => say('The viewer did not load: ' + error.message + ' Reload the page.'));
 """
@@ -78,7 +87,7 @@ def build(version: str) -> gr.Blocks:
 
 def shell(screen: str, version: str) -> gr.HTML:
     """One static shell."""
-    boot = {"screen": screen, "apiBase": API_BASE}
+    boot = {"screen": screen, "apiBase": API_BASE, "free": screen in WITHOUT_STORE}
     script = _MOUNT % {
         "module": json.dumps("/viewer/main.js"), "version": json.dumps(version), "boot": json.dumps(boot),
     }  # fmt: skip

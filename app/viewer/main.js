@@ -13,11 +13,12 @@ import { OpenScreen } from './open-screen.js';
 import { ThresholdsScreen } from './thresholds-screen.js';
 import { AuditScreen } from './audit-screen.js';
 import { ExportScreen } from './export-screen.js';
+import { RUN_SCREENS, RunsViewer } from './runs-viewer.js';
 
 const SCREENS = { inspect: InspectScreen, thresholds: ThresholdsScreen, audit: AuditScreen, export: ExportScreen };
 
 function loadCss() {
-  for (const name of ['viewer.css', 'screens.css']) {
+  for (const name of ['viewer.css', 'screens.css', 'runs.css']) {
     const href = new URL(name, import.meta.url).href;
     if (![...document.styleSheets].some((sheet) => sheet.href === href) && !document.querySelector(`link[href="${href}"]`)) {
       document.head.append(el('link', { rel: 'stylesheet', href }));
@@ -145,7 +146,7 @@ class Viewer {
   commands() {
     const extra = this.kind === 'inspect' ? inspectCommands(this.screen) : [];
     return [...this.bindings.filter((b) => b.name && !b.release), ...extra,
-      ...Object.keys(SCREENS).map((screen) => ({ name: `Go to ${screen}`, run: () => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })) })),
+      ...Object.keys({ ...SCREENS, ...RUN_SCREENS }).map((screen) => ({ name: `Go to ${screen}`, run: () => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })) })),
       { name: 'Light or dark theme', run: () => this.toggleTheme() }];
   }
 
@@ -204,7 +205,7 @@ class Viewer {
 /** Mount a screen; resolves when its first picture is drawn or its message shown. */
 export async function mount(element, boot = {}) {
   loadCss();
-  const viewer = new Viewer(element, boot);
+  const viewer = boot.screen in RUN_SCREENS ? new RunsViewer(element, boot, storedTheme(boot)) : new Viewer(element, boot);
   await viewer.start();
   return viewer;
 }

@@ -1,0 +1,238 @@
+// Two stores on the same image: A, B, where they flip, and a fourth pane; a class table of both, and the largest changes.
+import { Camera } from './camera.js';
+import { FIXED, BROKEN, OTHER, OUTSIDE, flipCounts, flipMap, iouOf, keptMap, keptRates, largestChanges, meanOf, pairImages, transitions } from './compare-maps.js';
+import { ComparePane } from './compare-pane.js';
+import { grid } from './compare-runs.js';
+import { el, setFlag, setText } from './dom.js';
+import { classTable, greyGround, pack, packHex } from './heat.js';
+import { sessionFor } from './session.js';
+import { classThresholds } from './thresholds.js';
+import { showShare } from './runs-words.js';
+
+const BACKGROUND = packHex('#0b0c0f');
+const GREEN = packHex('#3fbf6b');
+const RED = packHex('#e5484d');
+const GREY = packHex('#b9bec8');
+const MARK = packHex('#ff3df2');
+const FOURTH = [['differ', 'Where they differ, in B’s class'], ['kept', 'Kept in one only'], ['truth', 'Ground truth'], ['photo', 'Photo']];
+
+function table(entries, anyHit = true) {
+  const colors = new Uint32Array(256);
+  for (const [code, color] of entries) colors[code] = color;
+  return { colors, background: BACKGROUND, anyHit };
+}
+const FLIPS = table([[FIXED, GREEN], [BROKEN, RED], [OTHER, GREY]]);
+const KEPT = table([[1, packHex('#e6a04a')], [2, packHex('#3fc1b0')]]);
+const PICKED = table([[1, MARK]]);
+const BARE = table([], false);
+
+export class CompareStores {
+  /** @param context {api, say} */
+  constructor(context) {
+    Object.assign(this, { context, api: context.api, camera: new Camera(), at: 0, picked: null });
+    const choice = (label) => el('select', { class: 'esl-select', 'aria-label': label, onchange: () => this.openBoth() });
+    [this.choiceA, this.choiceB] = [choice('Store A'), choice('Store B')];
+    this.images = el('select', { class: 'esl-select', 'aria-label': 'Image', onchange: () => this.show(Number(this.images.value)) });
+    this.criterion = el('select', { class: 'esl-select', 'aria-label': 'Rule', onchange: () => this.compute() }, el('option', { value: 'entropy' }, 'ESL'), el('option', { value: 'max_prob' }, 'SSL'));
+    this.state = el('span', { class: 'esl-warn', role: 'status' });
+    const hooks = {
+      move: (dx, dy) => { this.camera.panBy(dx, dy); this.later(); }, zoom: (x, y, f, w, h) => { this.camera.zoomAt(x, y, f, w, h); this.later(); }, at: (x, y, w, h) => this.probe(x, y, w, h),
+    };
+    this.panes = ['A', 'B', 'Flips A → B', ''].map((title) => new ComparePane(title, hooks));
+    this.fourth = el('select', { class: 'esl-pane-kind', 'aria-label': 'What the fourth pane shows', onchange: () => this.later() }, FOURTH.map(([id, name]) => el('option', { value: id }, name)));
+    this.panes[3].head.replaceChildren(this.fourth, this.panes[3].note);
+    this.tools = el('div', { class: 'esl-compare-tools' }, el('b', {}, 'A'), this.choiceA, el('b', {}, 'B'), this.choiceB, this.images, this.criterion,
+      el('button', { type: 'button', class: 'esl-btn', title: 'Whole image (F)', onclick: () => this.fit() }, 'Fit'), this.state);
+    const swatch = (color, text) => el('span', {}, el('i', { class: 'esl-swatch', style: { background: color } }), text);
+    this.keys = el('div', { class: 'esl-keys' }, swatch('#3fbf6b', 'wrong → right'), swatch('#e5484d', 'right → wrong'), swatch('#b9bec8', 'other change'), swatch('#e6a04a', 'kept in A only'), swatch('#3fc1b0', 'in B only'));
+    this.point = el('p', { class: 'esl-muted' });
+    this.summary = el('div', {});
+    this.classes = el('div', {});
+    this.changes = el('div', {});
+    this.side = el('aside', { class: 'esl-two-side' }, this.keys, this.point, this.summary, this.classes, this.changes);
+    this.body = el('div', { class: 'esl-two' }, el('div', { class: 'esl-two-panes' }, this.panes.map((p) => p.root)), this.side);
+    this.root = el('section', { class: 'esl-compare-main', 'aria-label': 'Two stores' }, this.tools, this.body);
+    new ResizeObserver(() => { if (this.camera.fitted) this.fit(); else this.later(); }).observe(this.body);
+  }
+
+  /** The open stores in both menus; `a` and `b` are chosen where given. */
+  async load(a = null, b = null) {
+    try {
+      const stores = await this.api.stores();
+      const options = () => stores.map((s) => el('option', { value: s.sid }, `${s.name} · ${s.num_done}/${s.num_images}`));
+      const [oldA, oldB] = [a ?? this.choiceA.value, b ?? this.choiceB.value];
+      this.choiceA.replaceChildren(...options());
+      this.choiceB.replaceChildren(...options());
+      const known = (sid) => stores.some((s) => s.sid === sid);
+      if (known(oldA)) this.choiceA.value = oldA;
+      this.choiceB.value = known(oldB) && oldB ? oldB : stores.find((s) => s.sid !== this.choiceA.value)?.sid ?? stores[0]?.sid ?? '';
+      if (stores.length < 2) return setText(this.state, 'Two open stores are needed: extract with two checkpoints, or open a second store from the Inspect tab.');
+      return await this.openBoth();
+    } catch (error) {
+      return setText(this.state, error.message);
+    }
+  }
+
+  async openBoth() {
+    setText(this.state, '');
+    this.current = null;
+    const ask = (this.ask = (this.ask ?? 0) + 1);
+    try {
+      const sessions = [this.choiceA.value, this.choiceB.value].map((sid) => sessionFor(this.api, sid));
+      await Promise.all(sessions.map((s) => (s.info?.provisional ? s.refresh() : s.ready())));
+      if (ask !== this.ask) return;
+      [this.a, this.b] = sessions;
+    } catch (error) {
+      setText(this.state, error.message);
+      return;
+    }
+    const { pairs, problem } = pairImages(this.a.info, this.b.info);
+    this.pairs = pairs ?? [];
+    this.body.hidden = Boolean(problem);
+    if (problem) {
+      setText(this.state, problem);
+      return;
+    }
+    this.images.replaceChildren(...this.pairs.map((p, n) => el('option', { value: n }, `${p.isDone ? '' : '… '}${p.name}`)));
+    await this.show(Math.max(0, this.at < this.pairs.length && this.pairs[this.at].isDone ? this.at : this.pairs.findIndex((p) => p.isDone)));
+  }
+
+  async show(n) {
+    const pair = this.pairs?.[n];
+    if (!pair) return;
+    this.at = n;
+    this.images.value = n;
+    try {
+      const [a, b] = await Promise.all([this.a.cache.get(pair.a), this.b.cache.get(pair.b)]);
+      if (this.at !== n) return;
+      const isFirst = !this.current;
+      this.current = { a, b, truth: a.truth ?? b.truth };
+      this.picked = null;
+      setText(this.state, '');
+      this.compute();
+      if (isFirst || this.camera.fitted) this.fit();
+    } catch (error) {
+      if (this.at === n) setText(this.state, error.waiting ? 'The network has not seen this image yet in both; it is next.' : error.message);
+      if (error.waiting) setTimeout(() => { if (this.at === n && this.root.isConnected) this.show(n); }, 1500);
+    }
+  }
+
+  step(by) {
+    if (this.pairs?.length) this.show(Math.max(0, Math.min(this.pairs.length - 1, this.at + by)));
+  }
+
+  compute() {
+    if (!this.current) return;
+    const { a, b, truth } = this.current;
+    const { info } = this.a;
+    const C = info.class_names.length;
+    const shown = this.a.blind || this.b.blind ? null : truth;
+    const of = (session) => classThresholds(session.info.medians, this.a.rule);
+    const flips = flipMap(a.label, b.label, shown);
+    const differ = new Uint8Array(flips.length).fill(255);
+    for (let i = 0; i < flips.length; i++) if (flips[i] !== 0 && flips[i] !== OUTSIDE) differ[i] = b.label[i];
+    const kept = keptMap(a, b, of(this.a), of(this.b), this.criterion.value);
+    Object.assign(this.current, { flips, differ, kept, shown, ground: groundOf(a) });
+    this.colors = { colors: classTable(info.class_colors, BACKGROUND), background: BACKGROUND, anyHit: false };
+    this.colors.colors[255] = BACKGROUND;
+    this.differColors = { colors: classTable(info.class_colors, 0), background: BACKGROUND, anyHit: true };
+    this.fillTables(C);
+    this.later();
+  }
+
+  fillTables(C) {
+    const { a, b, flips, kept, shown } = this.current;
+    const names = this.a.info.class_names;
+    const { codes, byClass } = flipCounts(flips, a.label, C);
+    const total = codes.reduce((s, n) => s + n, 0) || 1;
+    const [ra, rb] = [keptRates(kept, 1, a.label, shown), keptRates(kept, 2, b.label, shown)];
+    const iou = shown ? [iouOf(a.label, shown, C), iouOf(b.label, shown, C)] : null;
+    const points = (v) => (Number.isFinite(v) ? `${v > 0 ? '+' : ''}${(100 * v).toFixed(1)}` : '–');
+    const row = (title, p, q) => [title, showShare(p) || '–', showShare(q) || '–', points(q - p)];
+    this.summary.replaceChildren(el('h3', {}, `This image · ${showShare(1 - codes[0] / total)} of the pixels differ`),
+      grid(['', 'A', 'B', 'B − A'], [...(iou ? [row('mIoU', meanOf(iou[0]), meanOf(iou[1]))] : []), row('kept', ra.coverage, rb.coverage), ...(shown ? [row('wrong', ra.error, rb.error)] : [])], 'This image'),
+      ...(shown ? [el('p', { class: 'esl-muted' }, `wrong → right ${showShare(codes[1] / total, 2)} · right → wrong ${showShare(codes[2] / total, 2)}`)] : []));
+    const present = names.map((_, c) => c).filter((c) => byClass[c] > 0 || (iou && (Number.isFinite(iou[0][c]) || Number.isFinite(iou[1][c]))));
+    present.sort((p, q) => byClass[q] - byClass[p]);
+    this.classes.replaceChildren(el('h3', {}, iou ? 'IoU by class' : 'Changes by class'),
+      grid(iou ? ['', 'A', 'B', 'B − A', 'changed px'] : ['', 'changed px'], present.map((c) => [names[c], ...(iou ? row('', iou[0][c], iou[1][c]).slice(1) : []), String(byClass[c])]), 'By class'));
+    this.drawChanges(largestChanges(transitions(a.label, b.label, C), C), names);
+  }
+
+  /** The largest changes of class; a click marks their pixels in the flip pane. */
+  drawChanges(changes, names) {
+    const box = grid(['A', 'B', 'pixels'], changes.map((t) => [names[t.from], names[t.to], String(t.pixels)]), 'Largest changes');
+    [...box.querySelectorAll('tbody tr')].forEach((tr, k) => {
+      tr.tabIndex = 0;
+      const pick = () => {
+        const same = this.picked?.from === changes[k].from && this.picked?.to === changes[k].to;
+        this.picked = same ? null : changes[k];
+        [...box.querySelectorAll('tbody tr')].forEach((other, n) => setFlag(other, 'is-picked', n === k && this.picked));
+        this.mark();
+      };
+      tr.addEventListener('click', pick);
+      tr.addEventListener('keydown', (event) => { if (event.key === 'Enter') pick(); });
+    });
+    this.changes.replaceChildren(el('h3', {}, 'Largest changes (click to see their pixels)'), box);
+  }
+
+  mark() {
+    const { a, b } = this.current;
+    this.marked = this.picked ? Uint8Array.from(a.label, (p, i) => (p === this.picked.from && b.label[i] === this.picked.to ? 1 : 0)) : null;
+    this.later();
+  }
+
+  fit() {
+    const { canvas } = this.panes[0];
+    if (!this.current || !canvas.clientWidth) return;
+    canvas.resize();
+    this.camera.fit(canvas.width, canvas.height, this.current.a.W, this.current.a.H);
+    this.later();
+  }
+
+  later() {
+    this.frame ??= requestAnimationFrame(() => { this.frame = null; this.draw(); });
+  }
+
+  draw() {
+    if (!this.current || !this.panes[0].canvas.clientWidth) return;
+    const { a, b, flips, differ, kept, ground, shown } = this.current;
+    const { camera, colors } = this;
+    if (!camera.fitted) camera.clamp(a.W, a.H);
+    this.panes[0].name('A', this.a.info.name);
+    this.panes[1].name('B', this.b.info.name);
+    this.panes[0].draw(camera, a.W, a.H, a.label, colors);
+    this.panes[1].draw(camera, a.W, a.H, b.label, colors);
+    if (this.picked) this.panes[2].draw(camera, a.W, a.H, this.marked, PICKED, ground);
+    else this.panes[2].draw(camera, a.W, a.H, flips, FLIPS, ground);
+    const kind = this.fourth.value;
+    const fourth = { differ: [differ, this.differColors, ground], kept: [kept, KEPT, ground], truth: [shown ?? flips, shown ? colors : BARE, ground], photo: [flips, BARE, this.current.photo ??= photoOf(a)] }[kind];
+    this.panes[3].draw(camera, a.W, a.H, ...fourth);
+    setText(this.panes[3].note, kind === 'truth' && !shown ? 'no ground truth here' : '');
+  }
+
+  probe(sx, sy, w, h) {
+    if (!this.current) return;
+    const { a, b, truth, shown } = this.current;
+    const x = Math.floor(this.camera.toImageX(sx, w));
+    const y = Math.floor(this.camera.toImageY(sy, h));
+    if (x < 0 || y < 0 || x >= a.W || y >= a.H) return;
+    const i = y * a.W + x;
+    const name = (c) => this.a.info.class_names[c] ?? 'none';
+    setText(this.point, `(${x}, ${y})  A ${name(a.label[i])} ${(a.conf[i] / 65535).toFixed(3)} · B ${name(b.label[i])} ${(b.conf[i] / 65535).toFixed(3)}${shown ? ` · truth ${name(truth[i])}` : ''}`);
+  }
+}
+
+function photoOf(maps) {
+  const out = new Uint32Array(maps.W * maps.H).fill(pack(40, 40, 44));
+  if (!maps.photo) return out;
+  const context = new OffscreenCanvas(maps.W, maps.H).getContext('2d', { willReadFrequently: true });
+  context.drawImage(maps.photo, 0, 0);
+  return new Uint32Array(context.getImageData(0, 0, maps.W, maps.H).data.buffer);
+}
+
+function groundOf(maps) {
+  const out = new Uint32Array(maps.W * maps.H);
+  greyGround(photoOf(maps), out, 0.35, 16);
+  return out;
+}
