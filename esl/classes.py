@@ -205,6 +205,24 @@ CITYSCAPES_7 = ClassSet(
             _groups((7, 8, 22), (11, 12, 13), (17, 19, 20), (21,), (23,), (24, 25), (26, 27, 28, 31, 32, 33)),
             _GTA5_IDS,
         ),
+        # The other answer to where terrain belongs, for comparison; the names above are the published tables.
+        "cityscapes_flat_terrain": _ids(
+            _groups((7, 8, 22), (11, 12, 13), (17, 19, 20), (21,), (23,), (24, 25), range(26, 34)), _CITYSCAPES_IDS
+        ),
+        "gta5_nature_terrain": _ids(
+            _groups((7, 8), (11, 12, 13), (17, 19, 20), (21, 22), (23,), (24, 25), (26, 27, 28, 31, 32, 33)),
+            _GTA5_IDS,
+        ),
+        "synthia_nature_terrain": _ids(
+            _groups((3, 4), (2, 21, 5), (7, 15, 9), (6, 16), (1,), (10, 17), (8, 18, 19, 20, 12, 11)), _SYNTHIA_IDS
+        ),
+        "mapillary_nature_terrain": _ids(
+            _groups(
+                (*range(7, 16), 23, 24), (*range(2, 7), *range(16, 19)), range(43, 51), (29, 30), (27,),
+                range(19, 23), range(52, 63),
+            ),
+            _MAPILLARY_IDS,
+        ),
         # ESL's own table; the closer witness of what the paper used.
         "synthia": _ids(
             _groups((3, 4, 16), (2, 21, 5), (7, 15, 9), (6,), (1,), (10, 17), (8, 18, 19, 20, 12, 11)), _SYNTHIA_IDS

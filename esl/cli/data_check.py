@@ -22,7 +22,7 @@ def data_check(
     sha256: bool = False,
     json: bool = False,
 ) -> int:
-    """Check counts, sizes, bit depths and ids of one split; says what is wrong and what it probably is.
+    """Check counts, sizes, bit depths and ids of one split; says what is wrong and what it probably is. The exit code is 1 where something is.
 
     Args:
         dataset: demo, cityscapes, gta5, synthia, mapillary, camvid or folder.
@@ -47,4 +47,4 @@ def data_check(
         progress=ProgressLine("data-check"),
     )
     show(report, as_json=json)
-    return 0
+    return report.exit_code

@@ -23,6 +23,7 @@ def extract(
     size: tuple[int, int] | None = None,
     interpolate: Literal["probs", "logits"] = "probs",
     class_set: str = "",
+    label_format: str = "",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     precision: Literal["auto", "fp32", "bf16"] = "auto",
     batch_size: int = 1,
@@ -41,6 +42,7 @@ def extract(
         size: height and width of the network's input and of all maps; by default what the checkpoint was trained on.
         interpolate: probs makes probabilities first and resizes them, as BDL and ESL do; logits is the other order.
         class_set: a built-in class set; by default the data set's own.
+        label_format: what the ids in the label files mean, where the data set leaves a choice; for a later audit.
         device: auto takes CUDA where there is one.
         precision: auto takes bf16 where the device has it.
         batch_size: images per forward pass.
@@ -51,7 +53,7 @@ def extract(
     from esl.data.opening import open_dataset
     from esl.pipelines.extract import extract as fill_store
 
-    images = open_dataset(dataset, optional(data_root), split, class_set or None)
+    images = open_dataset(dataset, optional(data_root), split, class_set or None, label_format=label_format or None)
     start = time.monotonic()
     filled = fill_store(
         checkpoint,

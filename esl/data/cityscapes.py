@@ -24,7 +24,10 @@ CITIES: Mapping[str, Mapping[str, int]] = MappingProxyType({
 """Known number of images by city."""
 
 IMAGE_SUFFIX = "_leftImg8bit.png"
-LABEL_KINDS = {"cityscapes": "labelIds", "train_ids": "labelTrainIds", "train_ids_19": "labelTrainIds"}
+LABEL_KINDS = {
+    "cityscapes": "labelIds", "cityscapes_flat_terrain": "labelIds",
+    "train_ids": "labelTrainIds", "train_ids_19": "labelTrainIds",
+}  # fmt: skip
 """Label format -> name of the file kind that holds such ids."""
 
 
@@ -36,7 +39,8 @@ def open_cityscapes(root: Path, split: str, class_set: ClassSet, label_format: s
         split: `train`, `val`, `test`, `train_extra` (coarse labels), `demoVideo`, or any folder in `leftImg8bit`.
         class_set: 19, 16, 13 or 7 classes.
         label_format: `cityscapes` reads `labelIds` files; `train_ids` reads `labelTrainIds`, which hold ids of the
-            19 classes and so fit 19, 16 and 13.
+            19 classes and so fit 19, 16 and 13. With seven classes, `cityscapes_flat_terrain` counts terrain as flat,
+            which the published table counts as nature.
 
     Raises:
         ConfigError: the class set cannot be had from these label files.

@@ -153,3 +153,28 @@ class PairDataset:
         padded = np.full(size, IGNORE, np.uint8)
         padded[: valid[0], : valid[1]] = resize_label(label, valid)
         return padded
+
+    def read_scored_label(self, image_id: str, frame: tuple[int, int]) -> NDArray[np.uint8]:
+        """Train ids at the size at which predictions are scored: the file's own.
+
+        Where images keep their aspect ratio, 255 is added at the right and bottom until the label has the ratio of
+        `frame`, so that logits of the padded input, resized to this label, lie where they belong.
+
+        Args:
+            image_id: which image.
+            frame: (height, width) of the network's input.
+
+        Returns:
+            (H, W) uint8, 255 = ignore.
+
+        Raises:
+            DataError: as `read_label`.
+        """
+        label = self.read_label(image_id)
+        if self.fit == "stretch":
+            return label
+        valid = fitted_size((label.shape[0], label.shape[1]), frame)
+        height, width = (max(own, round(own * full / part)) for own, full, part in zip(label.shape, frame, valid))
+        padded = np.full((height, width), IGNORE, np.uint8)
+        padded[: label.shape[0], : label.shape[1]] = label
+        return padded

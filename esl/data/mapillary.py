@@ -23,6 +23,7 @@ FOLDERS = {
     "testing": ("testing", "test"), "test": ("testing", "test"),
 }  # fmt: skip
 """Split -> names its folder may have; the first is the official one."""
+V1_FORMATS = ("mapillary", "mapillary_nature_terrain")
 V2_FORMAT = "mapillary_v2"
 V2_CONFIGS = ("config_v2.0.json", "config.json")
 NUM_V2_LABELS = 124
@@ -56,7 +57,7 @@ def open_mapillary(root: Path, split: str, class_set: ClassSet, label_format: st
         root: the folder that holds `training` (or `train`) and `validation` (or `val`).
         split: `training`, `validation` or `testing`, or their short names.
         class_set: the seven classes.
-        label_format: `mapillary` reads the 66 classes of v1.x; `mapillary_v2` the 124 of v2.0, whose names must be in
+        label_format: `mapillary` reads the 66 classes of v1.x, `mapillary_nature_terrain` too; `mapillary_v2` the 124 of v2.0, whose names must be in
             `config_v2.0.json` below the root.
 
     Raises:
@@ -65,8 +66,9 @@ def open_mapillary(root: Path, split: str, class_set: ClassSet, label_format: st
     """
     if split not in FOLDERS:
         raise ConfigError(f"Mapillary's split must be one of {', '.join(FOLDERS)}; got {split!r}.")
-    if label_format not in ("mapillary", V2_FORMAT):
-        raise ConfigError(f"Mapillary's labels must be read as mapillary or {V2_FORMAT}; got {label_format!r}.")
+    if label_format not in (*V1_FORMATS, V2_FORMAT):
+        able = ", ".join((*V1_FORMATS, V2_FORMAT))
+        raise ConfigError(f"Mapillary's labels must be read as one of {able}; got {label_format!r}.")
     names = FOLDERS[split]
     folder = next((root / name for name in names if (root / name).is_dir()), root / names[0])
     image_root = require_directory(folder / "images", f"Images of Mapillary's split {split!r}")

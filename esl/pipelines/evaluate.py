@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from esl.classes import SUBSET_13, SUBSET_16, ClassSet, class_set
 from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
-from esl.data.transforms import resize_image
 from esl.errors import DataError
 from esl.labeling.maps import derive_maps
 from esl.metrics.confusion import ConfusionMatrix
@@ -159,8 +158,8 @@ def score(
     for done, image_id in enumerate(ids):
         if should_stop():
             break
-        image = resize_image(pairs.read_image(image_id), size)
-        label = pairs.read_label(image_id)
+        image, _ = pairs.read_input(image_id, size)
+        label = pairs.read_scored_label(image_id, size)
         _count(matrix, predict(image[None])[0], label, protocol, image_id)
         progress(done + 1, len(ids))
     return matrix
@@ -174,7 +173,7 @@ def _score_stored(
     for done, image_id in enumerate(ids):
         if should_stop():
             break
-        _count(matrix, store.read(image_id), pairs.read_label(image_id), protocol, image_id)
+        _count(matrix, store.read(image_id), pairs.read_scored_label(image_id, store.map_size), protocol, image_id)
         progress(done + 1, len(ids))
     return matrix
 

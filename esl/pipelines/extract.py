@@ -42,6 +42,10 @@ class LogitSource(Protocol):
         """Images (B, H, W, 3) uint8 RGB -> logits (B, C, h, w)."""
 
 
+Regions = tuple[tuple[int, int], ...]
+"""(h, w) of each image in a batch; less than the whole where the aspect ratio was kept."""
+
+
 class ImageSource(Protocol):
     """The part of `esl.data.dataset.PairDataset` that extraction needs; it has no way to ask for a label."""
 
@@ -70,7 +74,10 @@ class ImageSource(Protocol):
         """All images."""
 
     def read_image(self, image_id: str) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB."""
+        """(H, W, 3) uint8 RGB at the file's own size."""
+
+    def read_input(self, image_id: str, size: tuple[int, int]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        """The image at the network's size, and the (h, w) of its part that is image; the rest is padding."""
 
 
 def extract(
@@ -240,14 +247,14 @@ def _predict_all(
     done = total - sum(not store.has(i) for batch in pending for i in batch)
     progress(done, total)
     order = _Order(pending, next_image)
-    for batch, images in _prefetched(dataset, store.map_size, order):
+    for batch, images, valid in _prefetched(dataset, store.map_size, order):
         if should_stop():
             return
         # A batch that was cut short is predicted whole again: its last bits may depend on its company.
         logits = source.predict(images)
-        for image_id, one in zip(batch, logits, strict=True):
+        for image_id, one, region in zip(batch, logits, valid, strict=True):
             if not store.has(image_id):
-                store.write(image_id, one)
+                store.write(image_id, one, region)
                 done += 1
         progress(done, total)
 
@@ -273,9 +280,9 @@ class _Order:
 
 def _prefetched(
     dataset: ImageSource, size: tuple[int, int], order: _Order
-) -> Iterator[tuple[tuple[str, ...], NDArray[np.uint8]]]:
-    """Batches of images (B, H, W, 3), read and resized in a thread while the network works on the one before."""
-    waiting: deque[tuple[tuple[str, ...], Future[NDArray[np.uint8]]]] = deque()
+) -> Iterator[tuple[tuple[str, ...], NDArray[np.uint8], Regions]]:
+    """Batches of images (B, H, W, 3) and their valid regions, read and resized in a thread while the network works on the one before."""
+    waiting: deque[tuple[tuple[str, ...], Future[tuple[NDArray[np.uint8], Regions]]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="esl-read") as pool:
         try:
             while True:
@@ -284,13 +291,14 @@ def _prefetched(
                 if not waiting:
                     return
                 batch, future = waiting.popleft()
-                yield batch, future.result()
+                yield batch, *future.result()
         finally:
             for _, future in waiting:
                 future.cancel()
 
 
-def _read_batch(dataset: ImageSource, batch: tuple[str, ...], size: tuple[int, int]) -> NDArray[np.uint8]:
-    from esl.data.transforms import resize_image
-
-    return np.stack([resize_image(dataset.read_image(image_id), size) for image_id in batch])
+def _read_batch(
+    dataset: ImageSource, batch: tuple[str, ...], size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], Regions]:
+    images, valid = zip(*(dataset.read_input(image_id, size) for image_id in batch), strict=True)
+    return np.stack(images), valid

@@ -28,7 +28,13 @@ def dataset_names() -> tuple[str, ...]:
     return tuple(DATASETS)
 
 
-def open_targets(name: str, root: Path | str | None, split: str, class_set_name: str | None = None) -> "PairDataset":
+def open_targets(
+    name: str,
+    root: Path | str | None,
+    split: str,
+    class_set_name: str | None = None,
+    label_format: str | None = None,
+) -> "PairDataset":
     """A data set by name, for who may not import `esl.data`.
 
     Raises:
@@ -37,7 +43,7 @@ def open_targets(name: str, root: Path | str | None, split: str, class_set_name:
     """
     from esl.data.opening import open_dataset
 
-    return open_dataset(name, root, split, class_set_name)
+    return open_dataset(name, root, split, class_set_name, label_format=label_format)
 
 
 class Targets:
@@ -54,7 +60,9 @@ class Targets:
     def of(cls, manifest: StoreManifest) -> "Targets":
         """Open the data set that a manifest names; one that is gone gives targets without photos, with the reason."""
         try:
-            dataset = open_targets(manifest.dataset, _root_of(manifest), manifest.split, _class_set_name(manifest))
+            dataset = open_targets(
+                manifest.dataset, _root_of(manifest), manifest.split, _class_set_name(manifest), manifest.label_format
+            )
         except EslError as error:
             return cls(manifest, None, str(error))
         return cls(manifest, dataset)
@@ -84,12 +92,12 @@ class Targets:
         return self._open().read_label(image_id, self.manifest.map_size)
 
     def photo(self, image_id: str) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB at `map_size`.
+        """(H, W, 3) uint8 RGB at `map_size`, as the network saw it.
 
         Raises:
             DataError: the file is gone or damaged.
         """
-        return _to_map_size(self._open().read_image(image_id), self.manifest.map_size)
+        return self._open().read_input(image_id, self.manifest.map_size)[0]
 
     def _open(self) -> "PairDataset":
         if self._dataset is None:
@@ -148,14 +156,6 @@ def load_predictor(
     return Predictor.load(checkpoint, device=device, precision=precision)
 
 
-def _to_map_size(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    if image.shape[:2] == size:
-        return image
-    from esl.data.transforms import resize_image
-
-    return resize_image(image, size)
-
-
 def _root_of(manifest: StoreManifest) -> Path | None:
     """The folder to open; the demo world in its own cache is opened without one."""
     if manifest.dataset == "demo" and "demo-v" in Path(manifest.root).parent.name:
@@ -166,4 +166,3 @@ def _root_of(manifest: StoreManifest) -> Path | None:
 def _class_set_name(manifest: StoreManifest) -> str | None:
     """A built-in set's name; a set of its own comes from the folder's description."""
     return manifest.class_set.name if manifest.class_set.name in CLASS_SETS else None
-

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esl.classes import CITYSCAPES_7, CITYSCAPES_19, ClassSet
+from esl.data.transforms import resize_image
 from esl.pipelines.extract import extract
 
 
@@ -72,6 +73,9 @@ class FakeImages:
     def read_image(self, image_id: str) -> NDArray[np.uint8]:
         rng = np.random.default_rng(int(image_id[-9:-4]))
         return rng.integers(0, 256, (*self.size, 3), np.uint8)
+
+    def read_input(self, image_id: str, size: tuple[int, int]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        return resize_image(self.read_image(image_id), size), size
 
 
 class CachedLogits:

@@ -54,6 +54,19 @@ def test_terrain_is_nature_for_cityscapes_and_flat_for_the_others() -> None:
     assert CITYSCAPES_7.lookup("synthia")[16] == CITYSCAPES_7.index("flat")
 
 
+def test_the_other_answer_for_terrain_moves_terrain_alone() -> None:
+    flat, nature = CITYSCAPES_7.index("flat"), CITYSCAPES_7.index("nature")
+    for usual, other, terrain, answer in (
+        ("cityscapes", "cityscapes_flat_terrain", 22, flat),
+        ("gta5", "gta5_nature_terrain", 22, nature),
+        ("synthia", "synthia_nature_terrain", 16, nature),
+        ("mapillary", "mapillary_nature_terrain", 29, nature),
+    ):
+        published, moved = CITYSCAPES_7.lookup(usual), CITYSCAPES_7.lookup(other)
+        assert np.flatnonzero(published != moved).tolist() == [terrain]
+        assert moved[terrain] == answer
+
+
 @pytest.mark.parametrize("name", list(CLASS_SETS))
 def test_every_class_is_reached_by_some_format_and_survives_pickling(name: str) -> None:
     classes = class_set(name)

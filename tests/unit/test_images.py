@@ -1,6 +1,8 @@
 """Images and labels: what decodes, what is refused and how it is said."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -14,6 +16,7 @@ from esl.images import (
     encode_palette_png,
     encode_png,
     image_size,
+    read_header,
     read_ids,
     read_image,
     read_label,
@@ -140,6 +143,79 @@ def test_labels_that_are_no_ids_are_refused(tmp_path: Path, kind: str) -> None:
         path.write_bytes(data[:at] if kind == "palette cut" else data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
     with pytest.raises(DataError, match=r"l\.png"):
         read_label(path, LOOKUP)
+
+
+def test_sixteen_bit_class_channels_are_read_where_the_format_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "s.png"
+    deep = np.stack([np.zeros_like(IDS), np.full_like(IDS, 7), IDS], axis=-1).astype(np.uint16)
+    deep[0, 0, 1] = 54321  # instance numbers may be large
+    cv2.imwrite(str(path), deep)
+    assert np.array_equal(read_ids(path, encoding="class_channel"), IDS)
+    assert np.array_equal(read_label(path, LOOKUP, encoding="class_channel"), IDS)
+    deep[0, 0, 2] = 300
+    cv2.imwrite(str(path), deep)
+    with pytest.raises(DataError, match="ids up to 255.*300"):
+        read_ids(path, encoding="class_channel")
+
+
+def test_a_header_tells_kind_depth_and_whether_the_file_is_whole(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "d.png"), RGB.astype(np.uint16))
+    header = read_header(tmp_path / "d.png")
+    assert (header.kind, header.size, header.bit_depth, header.channels) == ("png", (37, 53), 16, 3)
+    assert header.describe() == "16-bit 3-channel PNG"
+    whole = saved(tmp_path, "a.jpg", Image.fromarray(RGB))
+    assert read_header(whole).is_whole
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(whole.read_bytes()[:-20])
+    assert not read_header(cut).is_whole
+    with pytest.raises(DataError, match="truncated"):
+        read_image(cut)
+    cut.write_bytes(whole.read_bytes()[:30])
+    for read in (read_header, read_image):
+        with pytest.raises(DataError, match=r"cut\.jpg"):
+            read(cut)
+
+
+def test_cmyk_and_grey_jpegs_are_rgb(tmp_path: Path) -> None:
+    smooth = np.asarray(Image.fromarray(RGB[:4, :6]).resize((53, 37)))
+    for mode in ("CMYK", "L"):
+        image = Image.fromarray(smooth).convert(mode)
+        path = saved(tmp_path, f"{mode}.jpg", image, quality=100)
+        expected = np.asarray(Image.open(path).convert("RGB"), np.int16)
+        assert np.abs(read_image(path) - expected).max() <= 2, mode
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"),
+        (b"", "is empty"),
+        (b"GIF89a..........", "47 49 46"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "intact header"),
+    ],
+)
+def test_what_a_file_is_instead_of_an_image_is_said(tmp_path: Path, data: bytes, said: str) -> None:
+    (tmp_path / "x.png").write_bytes(data)
+    with pytest.raises(DataError, match=said):
+        image_size(tmp_path / "x.png")
+
+
+def test_a_full_disk_leaves_no_half_written_file(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys, numpy as np\n"
+        "from esl.errors import DataError\n"
+        "from esl.images import write_png\n"
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write_png(sys.argv[1], np.random.default_rng(0).integers(0, 255, (99, 99), np.uint8))\n"
+        "except DataError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "x.png")], capture_output=True, text=True, check=True
+    )
+    assert "must be writable in full" in done.stdout
+    assert not list(tmp_path.iterdir())
 
 
 def test_nearest_neighbour_equals_pillows() -> None:

@@ -118,6 +118,18 @@ def test_mapillary_keeps_the_aspect_ratio_and_pads(tmp_path: Path, training: str
     assert open_dataset("mapillary", tmp_path, "val").image_ids == ("vali000000000000000000.jpg",)
 
 
+def test_a_padded_label_is_scored_where_its_image_lies(tmp_path: Path) -> None:
+    make_mapillary(tmp_path)
+    make_gta5(tmp_path)
+    dataset = open_dataset("mapillary", tmp_path, "training")
+    for image_id, own, padded in zip(dataset.image_ids, ((30, 40), (40, 30)), ((30, 40), (40, 51)), strict=True):
+        label = dataset.read_scored_label(image_id, (18, 24))
+        assert label.shape == padded
+        assert np.array_equal(label[: own[0], : own[1]], dataset.read_label(image_id))
+        assert (label[:, own[1] :] == IGNORE).all()
+    assert open_dataset("gta5", tmp_path, "train").read_scored_label("00001.png", (10, 10)).shape == (24, 32)
+
+
 def test_mapillary_v2_takes_its_classes_from_its_own_list(tmp_path: Path) -> None:
     make_mapillary(tmp_path, v2=True)
     dataset = open_dataset("mapillary", tmp_path, "training", label_format="mapillary_v2")
