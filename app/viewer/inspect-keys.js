@@ -1,7 +1,10 @@
 // Keys and commands of the Inspect screen (also in the palette, also clickable).
 import { DEFAULT_RULE } from './thresholds.js';
 import { KINDS } from './kinds.js';
+import { summarise } from './statistics.js';
+import { download, tableCsv } from './table-csv.js';
 import { snap } from './quantise.js';
+import { chooseImage } from './upload.js';
 
 export function inspectBindings(screen) {
   const { session, context } = screen;
@@ -41,9 +44,21 @@ export function inspectCommands(screen) {
     ...['image', 'filter', 'set'].map((scope) => ({ name: `Numbers of: ${scope}`, run: () => session.setScope(scope) })),
     ...[0.05, 0.1, 0.15, 0.2, 0.3].map((v) => ({ name: `ν* = ${v}`, run: () => session.setRule({ nuStar: v }) })),
     { name: 'Thresholds of the paper: μ* 0.9, ν* 0.1', run: () => session.setRule({ ...DEFAULT_RULE, muOverrides: {}, nuOverrides: {} }) },
+    { name: 'Own image: predict a PNG or JPEG', run: () => chooseImage(session, screen.context.say) },
+    { name: 'Class table as CSV', run: () => saveTable(screen) },
+    { name: 'Boundary shares: recompute at these thresholds', run: () => screen.list.recompute() },
     { name: 'Copy link to this view', run: () => navigator.clipboard?.writeText(location.href) },
     ...(session.info?.class_names ?? []).map((name, c) => ({ name: `Show class alone: ${name}`, run: () => screen.table.toggleEye(c, true) })),
   ];
+}
+
+/** The table on screen as a file. */
+function saveTable(screen) {
+  const { session } = screen;
+  const { counts } = screen.numbers();
+  if (!counts) return;
+  const name = `classes-${session.scope}-nu${session.rule.nuStar}-mu${session.rule.muStar}.csv`;
+  download(name, tableCsv(summarise(counts, session.numClasses), session.info.class_names, session.thresholds, session.scope));
 }
 
 /** Tab goes from pane to pane, and from the last one on to whatever follows: no trap. */

@@ -42,9 +42,10 @@ export class ImageList {
     this.sort = el('select', { class: 'esl-select', 'aria-label': 'Sort images by', onchange: () => { this.key = this.sort.value; this.rank(); } },
       KEYS.map(([id, name]) => el('option', { value: id }, name)));
     this.note = el('p', { class: 'esl-list-note', role: 'status' });
+    this.again = el('button', { type: 'button', class: 'esl-btn', hidden: true, title: 'Boundary shares are as of the last time they were computed', onclick: () => this.recompute() }, 'Recompute at these thresholds');
     this.inner = el('div', { class: 'esl-list-inner', role: 'listbox', 'aria-label': 'Images' });
     this.scroller = el('div', { class: 'esl-list-scroll', tabindex: 0, onscroll: () => this.draw(), onkeydown: (event) => this.arrows(event) }, this.inner);
-    this.root = el('nav', { class: 'esl-list', 'aria-label': 'Images' }, el('div', { class: 'esl-list-head' }, this.search, this.sort), this.note, this.scroller);
+    this.root = el('nav', { class: 'esl-list', 'aria-label': 'Images' }, el('div', { class: 'esl-list-head' }, this.search, this.sort, this.again), this.note, this.scroller);
     new ResizeObserver(() => this.draw()).observe(this.scroller);
   }
 
@@ -76,6 +77,7 @@ export class ImageList {
   /** Ask for the order at the thresholds on screen; the last question asked wins. */
   async rank() {
     const { session } = this;
+    this.again.hidden = this.key !== 'boundary';
     session.filter = this.search.value;
     const { server, seen } = splitFilter(session.filter);
     const ask = (this.ask = (this.ask ?? 0) + 1);
@@ -99,6 +101,26 @@ export class ImageList {
       return;
     }
     session.emit('filter');
+  }
+
+  /** Have the server count boundary pixels anew, then rank by them. */
+  async recompute() {
+    const { api, sid, thresholds } = this.session;
+    this.again.disabled = true;
+    try {
+      const { job } = await api.boundary(sid, thresholds);
+      for (let state = 'running'; state === 'running' || state === 'queued';) {
+        await new Promise((go) => setTimeout(go, 500));
+        const status = await api.job(job);
+        state = status.state;
+        setText(this.note, status.error || `Counting boundary pixels: ${status.done} of ${status.total}`);
+      }
+      this.key = this.sort.value = 'boundary';
+      await this.rank();
+    } catch (error) {
+      setText(this.note, error.message);
+    }
+    this.again.disabled = false;
   }
 
   /** The class named in the filter, or the only one that is not hidden, or the first. */

@@ -4,7 +4,7 @@ import { ruleFromJson, ruleToJson, sameRule } from './thresholds.js';
 
 /** Body of PUT /recipes for the rule on screen; the criterion says which rule training takes. */
 export function recipeBody(session, name, criterion = 'entropy') {
-  return { sid: session.sid, name, criterion, ...ruleToJson(session.rule), verdict_mask: session.verdictMask ?? null, map_version: session.info.map_version };
+  return { sid: session.borrowed?.sid ?? session.sid, name, criterion, ...ruleToJson(session.rule), verdict_mask: session.verdictMask ?? null };
 }
 
 export function isDirty(session) {

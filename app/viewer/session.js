@@ -68,6 +68,7 @@ export class Session {
     if (!this.cache || newMaps) this.cache = new ImageCache(this.api, info);
     this.cache.info = info;
     if (newMaps) this.histogramState = null;
+    if (this.borrowed) info.medians = this.borrowed.medians;
     this.thresholds = classThresholds(info.medians, this.rule);
     this.emit('info', info);
     this.emit('rule');
@@ -195,6 +196,17 @@ export class Session {
       this.histogramError = error.message;
     }
     this.emit('histogram');
+  }
+
+  /** Take the medians of another store (the training set's), or one's own again. */
+  async borrowMedians(sid) {
+    const other = sid === this.sid ? null : await this.api.store(sid);
+    if (other && JSON.stringify(other.class_names) !== JSON.stringify(this.info.class_names)) {
+      throw new Error(`Medians must come from a store with the same classes; ${other.name} has others.`);
+    }
+    this.borrowed = other ? { sid, name: other.name, medians: other.medians } : null;
+    await this.refresh();
+    this.emit('recipe');
   }
 
   setHidden(hidden) {

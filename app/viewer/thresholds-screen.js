@@ -24,6 +24,7 @@ export class ThresholdsScreen {
     this.summary = new Summary();
     this.table = new ClassTable(session);
     this.recipes = new RecipeList(context);
+    this.medians = el('select', { class: 'esl-select', 'aria-label': 'Medians of', title: 'Which store’s medians the thresholds use', hidden: true, onchange: () => this.borrow() });
     this.state = el('p', { class: 'esl-centre-note', role: 'status' });
     this.sweep = el('div', { class: 'esl-sweep' });
     const button = (text, title, run) => el('button', { type: 'button', class: 'esl-btn', title, onclick: run }, text);
@@ -33,7 +34,7 @@ export class ThresholdsScreen {
     ];
     this.badge = el('span', { class: 'esl-chip is-amber', title: 'Thresholds found with ground truth are no unsupervised domain adaptation setting' }, 'uses GT: not a UDA setting');
     this.tools = el('div', { class: 'esl-row esl-tuning' }, button('Match coverage', 'Set ν* so that ESL keeps as much as SSL', () => this.set({ nuStar: matchCoverage(session) }, 'ν* now gives ESL the coverage of SSL')),
-      ...this.truthButtons, this.badge, el('span', { class: 'esl-grow' }), button('Undo', 'Undo (Z)', () => session.undo()));
+      ...this.truthButtons, this.badge, el('span', { class: 'esl-grow' }), this.medians, button('Undo', 'Undo (Z)', () => session.undo()));
     this.root = el('main', { class: 'esl-thresholds' }, this.histograms.root,
       el('div', { class: 'esl-middle' }, this.tools, this.state, this.density.root, el('h3', {}, 'ESL at the paper’s ν*'), this.sweep, this.recipes.root),
       el('aside', { class: 'esl-side', 'aria-label': 'Thresholds and classes' }, this.controls.root, this.summary.root, this.table.root));
@@ -63,7 +64,26 @@ export class ThresholdsScreen {
       this.histograms.build();
     }
     this.recipes.load();
+    this.listStores();
     this.onHistogram();
+  }
+
+  /** Offer the other stores' medians, where there are others. */
+  async listStores() {
+    const { session } = this;
+    const stores = await session.api.stores().catch(() => []);
+    this.medians.replaceChildren(...stores.map((s) => el('option', { value: s.sid }, s.sid === session.sid ? 'medians of this store' : `medians of ${s.name}`)));
+    this.medians.value = session.borrowed?.sid ?? session.sid;
+    this.medians.hidden = stores.length < 2;
+  }
+
+  async borrow() {
+    try {
+      await this.session.borrowMedians(this.medians.value);
+    } catch (error) {
+      this.context.say(error.message);
+      this.medians.value = this.session.borrowed?.sid ?? this.session.sid;
+    }
   }
 
   onHistogram() {

@@ -10,13 +10,14 @@ export class TopBar {
     this.title = el('button', { type: 'button', class: 'esl-title', onclick: hooks.store });
     this.model = el('span', { class: 'esl-muted' });
     this.banner = el('span', { class: 'esl-chip is-amber', hidden: true });
+    this.stop = el('button', { type: 'button', class: 'esl-btn is-quiet', hidden: true, title: 'Stop predicting; what is done stays', onclick: () => session.api.cancelJob(session.info.job).catch((error) => hooks.say(error.message)) }, 'Stop');
     this.scopes = SCOPES.map(([id, name]) => el('button', {
       type: 'button', role: 'radio', dataset: { scope: id }, onclick: () => session.setScope(id), title: `Numbers of ${{ image: 'this image', filter: 'the filtered images', set: 'the whole target set' }[id]}`,
     }, name));
     this.blind = el('button', { type: 'button', class: 'esl-btn is-quiet', title: 'Hide ground truth and every number made with it (G)', onclick: () => session.setBlind(!session.blind) }, 'Blind');
     this.recipe = new RecipeBar(session, hooks.say);
     this.root = el('header', { class: 'esl-top' },
-      this.title, this.model, this.banner, el('span', { class: 'esl-grow' }),
+      this.title, this.model, this.banner, this.stop, el('span', { class: 'esl-grow' }),
       el('div', { class: 'esl-segments', role: 'radiogroup', 'aria-label': 'Scope of the numbers' }, this.scopes),
       this.recipe.root, this.blind,
       iconButton(ICONS.theme, 'Light or dark theme', hooks.theme),
@@ -30,9 +31,11 @@ export class TopBar {
     setText(this.title, info.name);
     this.title.title = `Open another store · ${info.name}, ${info.num_images} images at ${info.map_size[1]} × ${info.map_size[0]}`;
     setText(this.model, [info.dataset, info.split].filter(Boolean).join(' · ') + (info.model?.name ? `  ·  ${info.model.name}` : ''));
-    const banner = info.stale ?? (info.provisional ? `medians provisional ${info.num_done}/${info.num_images}` : '');
+    const borrowed = session.borrowed ? `medians of ${session.borrowed.name}` : '';
+    const banner = info.stale ?? (info.provisional ? `medians provisional ${info.num_done}/${info.num_images}` : borrowed);
     setText(this.banner, banner);
     this.banner.hidden = !banner;
+    this.stop.hidden = !(info.provisional && info.job);
     for (const button of this.scopes) {
       const on = button.dataset.scope === session.scope;
       setFlag(button, 'is-on', on);

@@ -22,6 +22,15 @@ export function acceptDrops(element, session, say) {
   });
 }
 
+/** The same by a file dialog, for keyboards. */
+export function chooseImage(session, say) {
+  const input = document.createElement('input');
+  input.type = 'file';
+  input.accept = 'image/png,image/jpeg';
+  input.onchange = () => { if (input.files[0]) takeImage(input.files[0], session, say); };
+  input.click();
+}
+
 async function takeImage(file, session, say) {
   if (session.info.can_upload === false) return say('The network of this store is not at hand, so own images cannot be predicted.');
   const reason = refusal(file);

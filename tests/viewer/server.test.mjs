@@ -7,6 +7,7 @@ import { agreement, precision, precisionByPair, raterKappa, standing, verdictBod
 import { curve, kappa, wilson } from '../../app/viewer/statistics.js';
 import { pareto } from '../../app/viewer/tuning.js';
 import { SetHistogram } from '../../app/viewer/set-histogram.js';
+import { tableCsv } from '../../app/viewer/table-csv.js';
 import { showTime } from '../../app/viewer/job-card.js';
 
 const answer = (status, body) => ({ ok: status < 400, status, statusText: 'x', json: async () => body, arrayBuffer: async () => body });
@@ -166,4 +167,13 @@ test('Pareto leaves the wrong pixels out as long as coverage allows', () => {
 
 test('time left is told in the unit that fits', () => {
   assert.deepEqual([showTime(-1), showTime(40), showTime(600), showTime(7200)], ['', '40 s left', '10 min left', '2.0 h left']);
+});
+
+test('the class table as CSV: one line a class, nothing where no rate exists, no formula from a name', () => {
+  const part = (kept, labelled, wrong) => ({ kept, labelled, wrong });
+  const row = { pixels: 10, ssl: part(8, 4, 1), esl: part(6, 0, 0), sslOnly: part(2, 2, 1), eslOnly: part(0, 0, 0) };
+  const lines = tableCsv({ rows: [row], all: row }, ['=cmd(), x'], { mu: [58982], nu: [6554] }, 'set').trim().split('\n');
+  assert.equal(lines.length, 3);
+  assert.ok(lines[1].startsWith('"\'=cmd(), x",set,10,0.900'), lines[1]);
+  assert.ok(lines[1].endsWith(',8,0.250000,6,,2,0.500000,0,'), lines[1]);
 });
