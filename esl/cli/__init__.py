@@ -19,6 +19,8 @@ VERBS = {
     "audit": ("esl.cli.audit", "coverage and error rate of SSL's and ESL's pseudo-labels (Table 4)"),
     "export": ("esl.cli.export", "write pseudo-labels of a store as PNG files"),
     "import-weights": ("esl.cli.import_weights", "bring published .pth weights into this project's format"),
+    "reproduce": ("esl.cli.reproduce", "a table of the paper from nothing; what has a row is not run again"),
+    "report": ("esl.cli.report", "the paper's tables from finished rows, beside its own numbers"),
     "data-check": ("esl.cli.data_check", "examine a data set before a long run"),
 }
 """Verb -> (module with `run(arguments) -> exit code`, one line of help)."""

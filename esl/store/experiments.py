@@ -58,8 +58,13 @@ class ExperimentRow:
     @property
     def key(self) -> str:
         """File name without ending: unique per method, strategy, setting and seed."""
-        setting = "".join(f"-{name}={value}" for name, value in sorted(self.setting.items()))
-        return re.sub(r"[^\w.=+-]", "_", f"{self.method}-{self.strategy}{setting}-seed{self.seed}")
+        return row_key(self.method, self.strategy, self.setting, self.seed)
+
+
+def row_key(method: str, strategy: str, setting: Mapping[str, float | str], seed: int) -> str:
+    """File name without ending of the row that a trial leaves."""
+    changed = "".join(f"-{name}={value}" for name, value in sorted(setting.items()))
+    return re.sub(r"[^\w.=+-]", "_", f"{method}-{strategy}{changed}-seed{seed}")
 
 
 def row_path(rows_dir: Path, row: ExperimentRow) -> Path:

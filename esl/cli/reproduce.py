@@ -1,0 +1,103 @@
+"""`reproduce`: a table of the paper from nothing; `report`: the tables that finished rows allow."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from esl.cli.terminal import parse, show
+from esl.errors import ConfigError
+from esl.progress import ProgressLine
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse and do it."""
+    return parse("reproduce", reproduce, arguments)
+
+
+def reproduce(
+    table: tyro.conf.Positional[str],
+    preset: str,
+    data_root: Path = Path(),
+    init_weights: Path = Path(),
+    seeds: tuple[int, ...] = (1, 2, 3),
+    methods: tuple[str, ...] = (),
+    strategies: tuple[str, ...] = (),
+    steps: int = 0,
+    work: Path = Path("runs/studies"),
+    rows: Path = Path("docs/results/rows"),
+    out: Path = Path("docs/results"),
+    steps_per_second: float = 0.0,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    dry_run: bool = False,
+) -> int:
+    """Run the trials of a table that have no row yet, then write the tables. Stopped or killed, the same command goes on.
+
+    Args:
+        table: table1 to table5, or paper for all of them.
+        preset: a benchmark (demo, camvid_day_dusk, gta5_cityscapes, ...) or one of its presets.
+        data_root: folder of every data set of the benchmark.
+        init_weights: weights that every training starts from.
+        seeds: rows of one seed are paired: only the labels differ.
+        methods: in place of the benchmark's own.
+        strategies: some of none, ssl, esl, median.
+        steps: in place of the presets' (and of their schedule); part of the rows' names.
+        work: where runs and stores go; may be deleted when the rows are there.
+        rows: where finished rows are kept.
+        out: where the tables are written.
+        steps_per_second: the measured rate of the machine that shall run it, for the hours of --dry-run.
+        device: auto takes CUDA where there is one.
+        dry_run: print the exact plan and run nothing.
+    """
+    from esl.pipelines.reproduce import StudyPlaces, describe_plan
+    from esl.pipelines.reproduce import reproduce as run_study
+    from esl.pipelines.study import trials_of
+
+    trials = trials_of(table, preset, seeds, methods, strategies)
+    if not trials:
+        raise ConfigError("A study must have at least one seed and one strategy; got none.")
+    overrides = {"steps": steps, "schedule_steps": steps} if steps else {}
+    places = StudyPlaces(
+        work_dir=work, rows_dir=rows, data_root=data_root, init_weights=init_weights, overrides=overrides
+    )
+    if dry_run:
+        print(describe_plan(trials, places, steps_per_second))
+        return 0
+    found = run_study(
+        trials, places, accelerator=device, progress_of=ProgressLine, say=lambda text: print(text, file=sys.stderr)
+    )
+    return _write([row for row in found if row.benchmark == trials[0].benchmark], out)
+
+
+def run_report(arguments: Sequence[str]) -> int:
+    """Parse and do `report`."""
+    return parse("report", report, arguments)
+
+
+def report(
+    benchmark: tyro.conf.Positional[str],
+    rows: Path = Path("docs/results/rows"),
+    out: Path = Path("docs/results"),
+    method: str = "advent",
+) -> int:
+    """Write the paper's tables from finished rows as Markdown, CSV and LaTeX, beside the paper's own numbers.
+
+    Args:
+        benchmark: demo, camvid_day_dusk, gta5_cityscapes, ...
+        rows: where finished rows are kept.
+        out: where the tables go.
+        method: whose pseudo-labels Tables 4 and 5 are about.
+    """
+    from esl.store.experiments import read_rows
+
+    return _write(read_rows(rows, benchmark), out, method)
+
+
+def _write(rows: Sequence[object], out: Path, method: str = "advent") -> int:
+    from esl.pipelines.report import write_report
+
+    written = write_report(rows, out, sweep_method=method)  # type: ignore[arg-type]
+    show({"rows": len(rows), **{path.name: str(path) for path in written}}, as_json=False)
+    return 0

@@ -1,0 +1,268 @@
+"""Regenerate the paper's tables from nothing: run the trials that have no row yet, then write the tables.
+
+Each finished trial is a row on disk at once, and is skipped next time: a study adds up over days and machines.
+"""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from esl.config import TrainConfig
+from esl.config.form import command_flags
+from esl.labeling.thresholds import ThresholdRule
+from esl.models.weights import read_info
+from esl.pipelines.audit import audit_store
+from esl.pipelines.run_record import Accelerator
+from esl.pipelines.self_train import ProgressOf, SelfTraining, self_train
+from esl.pipelines.study import Trial, scored_on
+from esl.pipelines.train import train
+from esl.presets import preset, with_data_root
+from esl.progress import no_progress
+from esl.store.experiments import ExperimentRow, read_rows, row_key, write_row
+from esl.store.predictions import PredictionStore
+from esl.training.guards import StopRequest, stop_on_signals
+
+_BYTES_PER_CHECKPOINT = 450_000_000
+"""Weights, momentum, two discriminators and Adam of the paper's networks; smaller for small ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPlaces:
+    """Where a study reads and writes."""
+
+    work_dir: Path
+    """Runs and stores; may be deleted once the rows are there."""
+    rows_dir: Path
+    """Finished rows, e.g. `docs/results/rows`."""
+    data_root: Path = Path()
+    init_weights: Path = Path()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Top-level settings in place of the presets', e.g. `{"steps": 100}`; they are part of each row's `setting`."""
+
+    def config(self, trial: Trial) -> TrainConfig:
+        """A trial's config with its paths."""
+        config = trial.config(self.overrides)
+        config = with_data_root(config, self.data_root) if self.data_root != Path() else config
+        return replace(config, init_weights=self.init_weights) if self.init_weights != Path() else config
+
+    def row_of(self, trial: Trial) -> Path:
+        """Where a trial's row is or will be."""
+        return (
+            self.rows_dir
+            / trial.benchmark
+            / f"{row_key(trial.method, trial.strategy, self.setting(trial), trial.seed)}.json"
+        )
+
+    def setting(self, trial: Trial) -> dict[str, float | str]:
+        """What a row's numbers depend on beside method, strategy and seed."""
+        return {**trial.setting, **self.overrides}
+
+
+def missing(trials: Sequence[Trial], places: StudyPlaces) -> list[Trial]:
+    """Trials without a row, in their order."""
+    return [trial for trial in trials if not places.row_of(trial).exists()]
+
+
+def reproduce(
+    trials: Sequence[Trial],
+    places: StudyPlaces,
+    *,
+    accelerator: Accelerator = "auto",
+    progress_of: ProgressOf = lambda stage: no_progress,
+    stop: StopRequest | None = None,
+    say: Callable[[str], None] = lambda message: None,
+) -> list[ExperimentRow]:
+    """Run what is missing and return the rows of all finished trials of the same benchmarks.
+
+    Raises:
+        EslError: a trial cannot be run; those before it have their rows, and the same call goes on.
+    """
+    stop = StopRequest() if stop is None else stop
+    with stop_on_signals(stop):
+        for trial in missing(trials, places):
+            if stop:
+                break
+            say(f"{trial.benchmark}: {trial.name}")
+            _run(trial, places, accelerator, progress_of, stop, say)
+    benchmarks = sorted({trial.benchmark for trial in trials})
+    return [row for benchmark in benchmarks for row in read_rows(places.rows_dir, benchmark)]
+
+
+def _run(
+    trial: Trial,
+    places: StudyPlaces,
+    accelerator: Accelerator,
+    progress_of: ProgressOf,
+    stop: StopRequest,
+    say: Callable[[str], None],
+) -> None:
+    began = time.monotonic()
+    folder = places.work_dir / trial.benchmark
+    baseline = folder / trial.baseline.name / "run"
+    result = train(
+        places.config(trial.baseline),
+        baseline,
+        accelerator=accelerator,
+        progress=progress_of(trial.baseline.name),
+        stop=stop,
+        say=say,
+    )
+    if stop or result.state != "done":
+        return
+    # The baseline of a plain trial is scored as round 0 of an experiment that is never carried on.
+    plan = SelfTraining(rounds=1, baseline=baseline, score_on=scored_on(trial.benchmark, places.data_root))
+    if trial.strategy == "none":
+        scores = _score(places.config(trial.baseline), baseline, plan, accelerator, progress_of, stop)
+        labels: dict[str, Any] = {}
+    else:
+        record = self_train(
+            places.config(trial),
+            folder / trial.name,
+            plan,
+            accelerator=accelerator,
+            progress_of=progress_of,
+            stop=stop,
+            say=say,
+        )
+        if stop or len(record["rounds"]) < 2:
+            return
+        scores = record["rounds"][-1]["scores"]
+        labels = _audited(folder / trial.name / "round_0" / "store", places.config(trial))
+    if not stop:
+        write_row(
+            places.rows_dir,
+            _row(
+                trial,
+                places,
+                scores=scores,
+                protocol=scores["protocol"],
+                labels=labels,
+                seconds=time.monotonic() - began,
+            ),
+        )
+
+
+def _score(
+    config: TrainConfig,
+    run: Path,
+    plan: SelfTraining,
+    accelerator: Accelerator,
+    progress_of: ProgressOf,
+    stop: StopRequest,
+) -> dict[str, Any]:
+    from esl.pipelines.evaluate import evaluate_checkpoint
+
+    on = plan.score_on
+    checkpoint = run / "checkpoints" / (run / "checkpoints" / "LATEST").read_text().strip()
+    read_info(checkpoint)
+    return evaluate_checkpoint(
+        checkpoint, dataset=on.dataset, root=on.root, split=on.split, size=on.size, class_set_name=config.class_set,
+        device=accelerator, progress=progress_of("score"), should_stop=stop,
+    ).to_json()  # fmt: skip
+
+
+def _audited(store_dir: Path, config: TrainConfig) -> dict[str, Any]:
+    """Coverage and error rate of what was trained on, where the target has labels; they decide nothing."""
+    store = PredictionStore.open(store_dir)
+    labels = config.pseudo_labels
+    rule = ThresholdRule(mu_star=labels.mu_star, nu_star=labels.nu_star, mode=labels.mode)
+    rows = audit_store(store, rule).report.rows()
+    side = "ssl" if labels.criterion == "max_prob" else "esl"
+    coverages, errors = ([_percent(row[f"{side}_{what}"]) for row in rows] for what in ("coverage", "error_rate"))
+    return {
+        "coverage": coverages[-1],
+        "error_rate": errors[-1],
+        "coverages": coverages[:-1],
+        "error_rates": errors[:-1],
+    }
+
+
+def _row(
+    trial: Trial,
+    places: StudyPlaces,
+    *,
+    scores: Mapping[str, Any],
+    protocol: str,
+    labels: Mapping[str, Any],
+    seconds: float,
+) -> ExperimentRow:
+    config = places.config(trial)
+    return ExperimentRow(
+        benchmark=trial.benchmark,
+        method=trial.method,
+        strategy=trial.strategy,
+        seed=trial.seed,
+        setting=places.setting(trial),
+        class_set=config.class_set,
+        split=f"{scored_on(trial.benchmark, Path()).dataset} {scored_on(trial.benchmark, Path()).split}",
+        protocol=f"{protocol}; last checkpoint",
+        iou=tuple(None if v is None else 100 * v for v in scores["iou"]),
+        miou=100 * scores["miou"],
+        steps=config.steps,
+        pseudo_labels=labels,
+        provenance={**_provenance(), "wall_seconds": round(seconds, 1), "command": command_of(trial, places)},
+    )
+
+
+def _provenance() -> dict[str, Any]:
+    from esl.pipelines.run_record import versions
+
+    return {**versions(), "hardware": f"{os.cpu_count()} cores, {platform.machine()}{_gpu()}"}
+
+
+def _gpu() -> str:
+    import torch
+
+    return f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def command_of(trial: Trial, places: StudyPlaces) -> str:
+    """The shell command that runs one trial alone; roots are left to the reader."""
+    base = preset(f"{trial.benchmark}_{trial.method}")
+    flags = command_flags(base, trial.config(places.overrides))
+    if trial.strategy == "none":
+        return " ".join(["python -m esl train", base.preset, *flags, "--run RUN"])
+    return " ".join(["python -m esl self-train", base.preset, *flags, "--baseline BASELINE --experiment DIR"])
+
+
+def describe_plan(trials: Sequence[Trial], places: StudyPlaces, steps_per_second: float) -> str:
+    """The exact plan of a study: commands, sizes, steps, expected hours at a measured rate, disk.
+
+    Args:
+        trials: what shall be run.
+        places: where.
+        steps_per_second: measured on the machine that shall run it (`benchmarks/training.py`); 0 leaves hours out.
+    """
+    todo = missing(trials, places)
+    baselines = {t.baseline.name: t.baseline for t in todo}
+    runs = list(baselines.values()) + [t for t in todo if t.strategy != "none"]
+    steps = sum(places.config(t).steps for t in runs)
+    lines = [
+        f"{len(trials)} trials, {len(trials) - len(todo)} with a row already, {len(runs)} trainings to run, {steps:,} steps."
+    ]
+    for trial in runs:
+        config = places.config(trial)
+        size = f"{config.source.size[0]}x{config.source.size[1]} + {config.target.size[0]}x{config.target.size[1]}"
+        lines.append(f"  {config.steps:>7,} steps, {size}: {command_of(trial, places)}")
+    if steps_per_second > 0:
+        lines.append(
+            f"Training takes about {steps / steps_per_second / 3600:.1f} hours at {steps_per_second:g} steps a second."
+        )
+    disk = (
+        2 * len(runs) * _BYTES_PER_CHECKPOINT
+        if any(places.config(t).network.backbone == "resnet101" for t in runs)
+        else 0
+    )
+    if disk:
+        lines.append(
+            f"Checkpoints need about {disk / 1e9:.0f} GB (two of each run); a store of 2,975 images 0.9 to 1.9 GB."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,131 @@
+"""What a table needs: the trials behind it, in the order that is most useful when time runs out.
+
+Paper: Tables 1 to 5. A trial is one (method, strategy, setting, seed); its baseline is shared by all strategies
+of the same method and seed, so that paired rows differ in their labels alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from esl.config import DataConfig, PseudoLabelConfig, TrainConfig
+from esl.errors import ConfigError
+from esl.presets import PRESETS, preset
+
+TABLES = ("table1", "table2", "table3", "table4", "table5", "paper")
+NU_SWEEP = (0.05, 0.15, 0.2, 0.3)
+"""nu* of Table 5 beside the default 0.1."""
+
+_SCORED_ON: Mapping[str, DataConfig] = {
+    "demo": DataConfig(dataset="demo", split="target_val", size=(256, 512)),
+    "camvid_day_dusk": DataConfig(dataset="camvid", split="dusk_test", size=(360, 480)),
+    "gta5_cityscapes": DataConfig(dataset="cityscapes", split="val", size=(512, 1024)),
+    "synthia_cityscapes": DataConfig(dataset="cityscapes", split="val", size=(512, 1024)),
+    "synthia_mapillary": DataConfig(dataset="mapillary", split="val", size=(768, 1024)),
+}
+"""Benchmark -> split of the target that scores are on; nothing is decided by it."""
+
+_MODES = {"ssl": ("max_prob", "capped"), "esl": ("entropy", "capped"), "median": ("entropy", "median")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One training to score."""
+
+    benchmark: str
+    method: str
+    strategy: str
+    """`none`, `ssl`, `esl` or `median`."""
+    seed: int
+    setting: Mapping[str, float] = field(default_factory=dict)
+    """`nu_star` or `mu_star` where it is not the default."""
+
+    @property
+    def baseline(self) -> "Trial":
+        """The trial without pseudo-labels that it learns from."""
+        return replace(self, strategy="none", setting={})
+
+    @property
+    def name(self) -> str:
+        """Folder name of the trial."""
+        setting = "".join(f"-{k}={v}" for k, v in sorted(self.setting.items()))
+        return f"{self.method}-{self.strategy}{setting}-seed{self.seed}"
+
+    def config(self, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
+        """The training config, without the path of the store it will learn from."""
+        base = replace(preset(f"{self.benchmark}_{self.method}"), seed=self.seed)
+        base = replace(base, **dict(overrides or {}))
+        if self.strategy == "none":
+            return base
+        criterion, mode = _MODES[self.strategy]
+        labels = PseudoLabelConfig(criterion=criterion, mode=mode, **self.setting)  # type: ignore[arg-type]
+        return replace(base, pseudo_labels=labels)
+
+
+def benchmark_of(name: str) -> str:
+    """The benchmark that a preset belongs to, or the name itself where it is one.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    for benchmark in _SCORED_ON:
+        if name == benchmark or (name in PRESETS and name.startswith(f"{benchmark}_")):
+            return benchmark
+    raise ConfigError(f"A study needs one of the benchmarks {', '.join(_SCORED_ON)}, or a preset of one; got {name!r}.")
+
+
+def scored_on(benchmark: str, root: Path) -> DataConfig:
+    """The split that a benchmark's scores are on."""
+    return replace(_SCORED_ON[benchmark], root=root)
+
+
+def trials_of(
+    table: str, name: str, seeds: Sequence[int], methods: Sequence[str] = (), strategies: Sequence[str] = ()
+) -> list[Trial]:
+    """The trials behind a table, all of one seed before the next one.
+
+    Args:
+        table: one of `TABLES`; `paper` is Tables 1 to 5 of a benchmark together.
+        name: a benchmark, or a preset (then its method and strategy alone, with its baseline).
+        seeds: at least one.
+        methods: in place of the benchmark's own.
+        strategies: in place of none, ssl, esl, median.
+
+    Raises:
+        ConfigError: no such table, benchmark or method.
+    """
+    if table not in TABLES:
+        raise ConfigError(f"A table must be one of {', '.join(TABLES)}; got {table!r}.")
+    benchmark = benchmark_of(name)
+    methods = tuple(methods) or _methods_of(name, benchmark, table)
+    strategies = tuple(strategies) or _strategies_of(name, table)
+    unknown = [m for m in methods if f"{benchmark}_{m}" not in PRESETS]
+    if unknown:
+        raise ConfigError(f"A method must have a preset of {benchmark}; got {', '.join(unknown)}.")
+    found = []
+    for seed in seeds:
+        for method in methods:
+            base = Trial(benchmark=benchmark, method=method, strategy="none", seed=seed)
+            found += [replace(base, strategy=s) for s in strategies]
+            if table in ("table5", "paper") and method == methods[-1]:
+                found += [replace(base, strategy="esl", setting={"nu_star": nu}) for nu in NU_SWEEP]
+    return found
+
+
+def _methods_of(name: str, benchmark: str, table: str) -> tuple[str, ...]:
+    if name != benchmark:
+        return (PRESETS[name].method.name,)
+    if table in ("table4", "table5"):
+        return ("advent",)
+    order = ("source_only", "advent", "minent", "adaptsegnet")
+    return tuple(m for m in order if f"{benchmark}_{m}" in PRESETS)
+
+
+def _strategies_of(name: str, table: str) -> tuple[str, ...]:
+    if table == "table4":
+        return ("none", "ssl", "esl")
+    if table == "table5":
+        return ("none", "esl", "median")
+    own = name.rsplit("_", maxsplit=1)[-1]
+    return ("none", own) if own in _MODES else ("none", "ssl", "esl", "median")

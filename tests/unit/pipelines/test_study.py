@@ -1,0 +1,129 @@
+"""A table's trials, the plan of a study, and rows that are never run twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from esl.cli import main
+from esl.errors import ConfigError
+from esl.pipelines.reproduce import StudyPlaces, describe_plan, missing
+from esl.pipelines.study import Trial, benchmark_of, trials_of
+from esl.store.experiments import ExperimentRow, write_row
+
+
+def test_table_one_pairs_every_strategy_with_its_baseline_seed_by_seed() -> None:
+    trials = trials_of("table1", "camvid_day_dusk", (1, 2), ("source_only", "advent"), ("none", "ssl", "esl"))
+    assert [(t.seed, t.method, t.strategy) for t in trials[:4]] == [
+        (1, "source_only", "none"), (1, "source_only", "ssl"), (1, "source_only", "esl"), (1, "advent", "none"),
+    ]  # fmt: skip
+    assert {t.baseline.name for t in trials} == {f"{m}-none-seed{s}" for m in ("source_only", "advent") for s in (1, 2)}
+
+
+def test_table_five_sweeps_nu_star_around_its_default_and_ends_with_the_median() -> None:
+    trials = trials_of("table5", "demo", (1,))
+    assert [t.strategy for t in trials if not t.setting] == ["none", "esl", "median"]
+    assert [t.setting["nu_star"] for t in trials if t.setting] == [0.05, 0.15, 0.2, 0.3]
+    assert trials[-1].config().pseudo_labels.nu_star == 0.3
+    assert trials[2].config().pseudo_labels.mode == "median"
+
+
+def test_a_full_preset_is_its_own_method_and_strategy() -> None:
+    trials = trials_of("table1", "gta5_cityscapes_advent_esl", (1,))
+    assert [(t.method, t.strategy) for t in trials] == [("advent", "none"), ("advent", "esl")]
+    assert benchmark_of("synthia_mapillary_advent_ssl") == "synthia_mapillary"
+    for bad in (("table9", "demo"), ("table1", "nobody"), ("table1", "kitti_advent")):
+        with pytest.raises(ConfigError):
+            trials_of(*bad, seeds=(1,))
+    with pytest.raises(ConfigError, match="bdl"):
+        trials_of("table1", "demo", (1,), ("bdl",))
+
+
+def test_a_finished_row_is_skipped_and_other_settings_are_not(tmp_path: Path) -> None:
+    trials = [Trial(benchmark="demo", method="advent", strategy=s, seed=1) for s in ("none", "esl")]
+    places = StudyPlaces(work_dir=tmp_path, rows_dir=tmp_path / "rows")
+    row = ExperimentRow(
+        benchmark="demo",
+        method="advent",
+        strategy="none",
+        seed=1,
+        class_set="cityscapes19",
+        split="x",
+        protocol="x",
+        iou=(),
+        miou=1.0,
+        steps=1,
+    )
+    write_row(places.rows_dir, row)
+    assert missing(trials, places) == trials[1:]
+    shorter = StudyPlaces(work_dir=tmp_path, rows_dir=places.rows_dir, overrides={"steps": 5})
+    assert missing(trials, shorter) == trials
+
+
+def test_the_plan_says_commands_sizes_steps_hours_and_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(
+        [
+            "reproduce",
+            "paper",
+            "--preset",
+            "gta5_cityscapes_advent_esl",
+            "--seeds",
+            "1",
+            "--dry-run",
+            "--rows",
+            str(tmp_path),
+            "--data-root",
+            str(tmp_path),
+            "--steps-per-second",
+            "10",
+        ]
+    )
+    said = capsys.readouterr().out
+    assert code == 0
+    assert "120,000 steps, 720x1280 + 512x1024: python -m esl train gta5_cityscapes_advent --run RUN" in said
+    assert "hours at 10 steps a second" in said
+    assert "GB" in said
+    places = StudyPlaces(work_dir=tmp_path, rows_dir=tmp_path)
+    assert "hours" not in describe_plan(trials_of("table1", "demo", (1,)), places, 0.0)
+
+
+def test_report_refuses_rows_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "demo", "--rows", str(tmp_path)]) == 2
+    assert "rows of exactly one benchmark" in capsys.readouterr().err
+
+
+def test_a_study_runs_to_tables_and_skips_what_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The trainings themselves are other tests' subject: here they leave what a run leaves."""
+    from esl.pipelines import reproduce as module
+
+    scores = {"iou": [0.5] * 19, "miou": 0.5, "protocol": "p"}
+    calls: list[str] = []
+
+    class Done:
+        state = "done"
+
+    def trained(config: object, run: Path, **more: object) -> Done:
+        calls.append(run.parent.name)
+        return Done()
+
+    monkeypatch.setattr(module, "train", trained)
+    monkeypatch.setattr(module, "self_train", lambda *a, **k: {"rounds": [{}, {"scores": scores}]})
+    monkeypatch.setattr(module, "_score", lambda *a, **k: scores)
+    monkeypatch.setattr(
+        module,
+        "_audited",
+        lambda *a: {"coverage": 50.0, "error_rate": 1.0, "error_rates": [1.0] * 19, "coverages": [50.0] * 19},
+    )
+    command = ["reproduce", "table1", "--preset", "demo", "--methods", "advent", "--strategies", "none", "ssl", "esl", "--seeds", "1", "2",
+               "--work", str(tmp_path / "w"), "--rows", str(tmp_path / "r"), "--out", str(tmp_path / "o")]  # fmt: skip
+    assert main(command) == 0
+    assert len(calls) == 6
+    assert len(list((tmp_path / "r" / "demo").glob("*.json"))) == 6
+    assert "ADVENT" in (tmp_path / "o" / "demo_table1.md").read_text()
+    assert (tmp_path / "o" / "demo_table4.tex").exists()
+    row = json.loads(next((tmp_path / "r" / "demo").glob("advent-esl*")).read_text())
+    assert row["provenance"]["command"].startswith("python -m esl self-train demo_advent")
+    assert main(command) == 0
+    assert len(calls) == 6
