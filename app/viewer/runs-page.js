@@ -148,7 +148,7 @@ export class RunPage {
     charts.lr.set([{ name: 'lr', ...series.lr, dots: false }]);
     charts.miou.set([{ name: series.split || 'mIoU', ...series.miou }]);
     const names = this.detail?.class_names ?? [];
-    charts.iou.set(series.iou.map((s, c) => ({ name: names[c] ?? `class ${c}`, ...s })));
+    charts.iou.set(series.iou.map((s, c) => ({ name: names[c] ?? `class ${c}`, color: `hsl(${Math.round(c * 137.5) % 360} 60% ${c % 2 ? 45 : 62}%)`, ...s })));
     charts.miou.root.hidden = charts.iou.root.hidden = series.miou.x.length === 0;
   }
 
