@@ -86,6 +86,7 @@ class Loop:
         """Train to the last step, or until a stop is asked for; the final status."""
         self.status = status
         self._rate_since = (time.monotonic(), self.position.step)
+        self._beat("running", force=True)
         if not self.position.is_evaluated and not self.stop:
             self._evaluate_and_save()
         micro, position = self.config.accumulate, self.position

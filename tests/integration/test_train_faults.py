@@ -1,0 +1,149 @@
+"""Faults that only a process of its own can have: kill -9, signals, full disks, ranks."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from esl.config import SelectionConfig, TrainConfig, config_to_json
+from esl.pipelines.train import train
+from esl.presets import ADVENT
+from esl.store.runs import RunDirectory
+from tests.integration.training_world import make_world, metrics_of, tiny_config, weights_of
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def command(config: TrainConfig, run: Path, devices: int = 1) -> list[str]:
+    path = run.with_suffix(".json")
+    path.write_text(json.dumps(config_to_json(config)))
+    return [sys.executable, "-m", "tests.integration.train_program", str(path), str(run), str(devices)]
+
+
+def start(config: TrainConfig, run: Path, devices: int = 1, **options: Any) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **options.pop("env", {})}
+    return subprocess.Popen(
+        command(config, run, devices), cwd=REPOSITORY, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
+    )  # fmt: skip
+
+
+def wait_for_step(process: subprocess.Popen[str], step: int) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip() == f"step {step}":
+            return
+    raise AssertionError(process.communicate()[1])
+
+
+def test_thirty_kills_at_random_moments_lose_nothing(world: Path, tmp_path: Path) -> None:
+    # A checkpoint after every step: a moment drawn at random falls into a save as often as into a step.
+    config = tiny_config(world, steps=60, schedule_steps=60, save_every=1, log_every=1, selection=SelectionConfig())
+    run, path = tmp_path / "killed", tmp_path / "config.json"
+    path.write_text(json.dumps(config_to_json(config)))
+    program = [sys.executable, "-m", "tests.integration.kill_program", str(path), str(run), "30", "7"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(program, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert len(told["states"]) >= 10
+    assert set(told["states"]) == {"crashed"}
+    assert told["end"] == "done"
+    train(config, tmp_path / "whole")
+    assert weights_of(run) == weights_of(tmp_path / "whole")
+    assert metrics_of(run) == metrics_of(tmp_path / "whole")
+    assert not list(run.rglob("*.partial"))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 143)])
+def test_signals_save_and_end_with_their_code(world: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
+    config = tiny_config(world, steps=10_000, schedule_steps=10_000, save_every=10_000, selection=SelectionConfig())
+    process = start(config, tmp_path / "run")
+    wait_for_step(process, 2)
+    process.send_signal(number)
+    process.communicate(timeout=120)
+    assert process.returncode == code
+    status = RunDirectory(tmp_path / "run").status()
+    assert status.state == "stopped"
+    latest = (tmp_path / "run" / "checkpoints" / "LATEST").read_text().strip()
+    assert latest == f"step_{status.step:06d}"
+
+
+def test_a_full_disk_keeps_the_last_checkpoint_whole(world: Path, tmp_path: Path) -> None:
+    config = tiny_config(world, steps=4, save_every=2, selection=SelectionConfig())
+    run = tmp_path / "run"
+    process = start(replace(config), run)
+    wait_for_step(process, 2)
+    process.kill()
+    process.communicate()
+    kept = weights_of(run)
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+
+    full = start(config, run, preexec_fn=limit)
+    _, said = full.communicate(timeout=180)
+    assert full.returncode == 2
+    assert "must be writable" in said
+    assert "Free disk space" in said
+    assert weights_of(run) == kept
+    end = start(config, run)
+    end.communicate(timeout=180)
+    assert end.returncode == 0
+    assert not list(run.rglob("*.partial"))
+
+
+def test_two_ranks_equal_one_process_with_the_doubled_batch(world: Path, tmp_path: Path) -> None:
+    method = replace(ADVENT, discriminator_width=4)
+    config = tiny_config(world, method=method, steps=3, batch_size=1)
+    ranks = start(config, tmp_path / "ranks", devices=2)
+    _, said = ranks.communicate(timeout=300)
+    assert ranks.returncode == 0, said
+    train(replace(config, batch_size=2), tmp_path / "one")
+    for name in ("model", "disc_main"):
+        folder = "checkpoints/step_000003"
+        one, two = (load_file(tmp_path / r / folder / f"{name}.safetensors") for r in ("one", "ranks"))
+        for key, value in one.items():
+            torch.testing.assert_close(two[key], value, rtol=0, atol=1e-5, msg=key)
+    scores = [[m["miou"] for m in metrics_of(tmp_path / r) if m["kind"] == "evaluation"] for r in ("one", "ranks")]
+    assert scores[0] == pytest.approx(scores[1], abs=0.02)
+
+
+def test_a_loss_gone_wrong_in_one_rank_stops_all(world: Path, tmp_path: Path) -> None:
+    config = tiny_config(world, steps=50, schedule_steps=50, selection=SelectionConfig())
+    began = time.monotonic()
+    ranks = start(config, tmp_path / "run", devices=2, env={"POISON_RANK": "1"})
+    _, said = ranks.communicate(timeout=300)
+    assert ranks.returncode != 0
+    assert "must be finite" in said
+    assert "camvid:day_train_" in said
+    assert time.monotonic() - began < 240
+    status = RunDirectory(tmp_path / "run").status()
+    assert (status.state, status.step) == ("failed", status.step)
+    assert "must be finite" in status.message
+
+
+def test_another_number_of_ranks_is_refused(world: Path, tmp_path: Path) -> None:
+    config = tiny_config(world, steps=2, selection=SelectionConfig())
+    train(config, tmp_path / "run")
+    ranks = start(config, tmp_path / "run", devices=2)
+    _, said = ranks.communicate(timeout=300)
+    assert ranks.returncode != 0
+    assert "world_size: 1 -> 2" in said

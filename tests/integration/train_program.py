@@ -1,0 +1,47 @@
+"""Trains a config in a process of its own: `python -m tests.integration.train_program CONFIG.json RUN [DEVICES]`.
+
+Prints `ready` once the first step is done, so that a test knows when to interfere.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from esl.config import config_from_json
+from esl.errors import EslError
+from esl.pipelines.train import train
+
+
+def main() -> int:
+    config = config_from_json(json.loads(Path(sys.argv[1]).read_text()))
+    devices = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+
+    def progress(done: int, total: int, note: str = "") -> None:
+        print(f"step {done}", flush=True)
+        poison = os.environ.get("POISON_RANK")
+        if poison is not None and poison == os.environ.get("LOCAL_RANK", "0"):
+            _poison()
+
+    try:
+        result = train(config, sys.argv[2], accelerator="cpu", devices=devices, progress=progress)
+    except EslError as error:
+        print(error, file=sys.stderr, flush=True)
+        return 2
+    return result.exit_code
+
+
+def _poison() -> None:
+    """From now on this process's source loss is not a number."""
+    import torch
+
+    import esl.training.step as step
+
+    def spoilt(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return logits.float().mean() * float("nan")
+
+    step.segmentation_loss = spoilt  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
