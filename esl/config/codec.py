@@ -6,10 +6,12 @@ import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from esl.config.train import CONFIG_VERSION, TrainConfig
 from esl.errors import ConfigError
+
+T = TypeVar("T")
 
 _FREE_TO_CHANGE = (
     "num_workers", "source.root", "target.root", "selection.data.root", "init_weights",
@@ -67,8 +69,24 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def plain_values(config: Any) -> dict[str, Any]:
+    """Any config dataclass as plain values."""
+    values: dict[str, Any] = _plain(config)
+    return values
+
+
+def config_of(kind: type[T], values: Mapping[str, Any]) -> T:
+    """The config of class `kind` that `plain_values` took apart.
+
+    Raises:
+        ConfigError: an unknown field, a value of the wrong kind, or a config that makes no sense.
+    """
+    built = _build(kind, values, "config")
+    assert isinstance(built, kind)
+    return built
+
+
 def flat_json(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested JSON objects as one, by dotted names."""
     """Nested JSON objects as one, by dotted names."""
     out: dict[str, Any] = {}
     for key, value in values.items():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from esl.config import TrainConfig, config_differences, config_from_json, config_hash
+from esl.config.translation import TranslationConfig
 from esl.data.dataset import PairDataset
 from esl.errors import CheckpointError, ConfigError, EslError
 from esl.files import read_json
@@ -23,7 +24,7 @@ Accelerator = Literal["auto", "cpu", "cuda"]
 PseudoLabels = StoredPseudoLabels | FolderPseudoLabels
 
 
-def resolve(config: TrainConfig, run: RunDirectory, accelerator: Accelerator, ranks: int) -> dict[str, Any]:
+def resolve(config: TrainConfig | TranslationConfig, run: RunDirectory, accelerator: Accelerator, ranks: int) -> dict[str, Any]:
     """Device, precision and ranks: decided at the first start, and kept (decision 18)."""
     device = resolve_device(accelerator)
     fresh: dict[str, Any] = {

@@ -60,13 +60,30 @@ def save_checkpoint(
     Raises:
         DataError: it cannot be written; the checkpoints before it are as they were.
     """
+
+    def keep_network(folder: Path) -> None:
+        save_network(folder / "model.safetensors", network, info)
+
+    return write_checkpoint(root, step, keep_network, tensors=tensors, state=state, is_best=is_best)
+
+
+def write_checkpoint(
+    root: Path,
+    step: int,
+    write_networks: Callable[[Path], None],
+    *,
+    tensors: Mapping[str, Mapping[str, Tensor]],
+    state: Mapping[str, Any],
+    is_best: bool = False,
+) -> Path:
+    """`save_checkpoint` for any players: `write_networks` puts their files into the folder that it is given."""
     final = _unused(root / checkpoint_name(step))
     partial = final.with_name(final.name + PARTIAL_SUFFIX)
     try:
         root.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        save_network(partial / "model.safetensors", network, info)
+        write_networks(partial)
         for name, values in tensors.items():
             write_bytes(
                 partial / f"{name}.safetensors", save({k: v.detach().cpu().contiguous() for k, v in values.items()})
