@@ -25,7 +25,7 @@ INSPECTOR_CSS = """
 body { margin: 0; background: #16181d; }
 .esl-light body { background: #f4f5f7; }
 .gradio-container { padding: 0 !important; max-width: none !important; background: transparent !important; }
-.gradio-container main, .gradio-container .wrap, .gradio-container .column, .gradio-container .tabitem {
+.gradio-container main, .gradio-container .main, .gradio-container .wrap, .gradio-container .column, .gradio-container .tabitem {
   padding: 0 !important; gap: 0 !important; border: 0 !important;
 }
 .gradio-container .html-container:has(.esl-shell) { padding: 0 !important; }

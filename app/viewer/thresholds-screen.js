@@ -32,7 +32,7 @@ export class ThresholdsScreen {
       button('Match error', 'Set ν* so that ESL is wrong as often as SSL', () => this.set({ nuStar: matchError(session) }, 'ν* now gives ESL the error rate of SSL')),
       button('Pareto', 'Per-class ν(c) with the fewest wrong pixels at the present coverage', () => this.applyPareto()),
     ];
-    this.badge = el('span', { class: 'esl-chip is-amber', title: 'Thresholds found with ground truth are no unsupervised domain adaptation setting' }, 'uses GT: not a UDA setting');
+    this.badge = el('span', { class: 'esl-chip is-amber', title: 'Thresholds found with ground truth are no unsupervised domain adaptation setting' }, 'uses GT: no UDA setting');
     this.tools = el('div', { class: 'esl-row esl-tuning' }, button('Match coverage', 'Set ν* so that ESL keeps as much as SSL', () => this.set({ nuStar: matchCoverage(session) }, 'ν* now gives ESL the coverage of SSL')),
       ...this.truthButtons, this.badge, el('span', { class: 'esl-grow' }), this.medians, button('Undo', 'Undo (Z)', () => session.undo()));
     this.root = el('main', { class: 'esl-thresholds' }, this.histograms.root,
@@ -123,8 +123,10 @@ export class ThresholdsScreen {
     if (!session.thresholds) return {};
     this.controls.draw();
     const { histogram, histogramError, showsTruth } = session;
-    setText(this.state, histogram ? '' : histogramError ?? 'Reading the set’s histogram …');
-    this.state.hidden = histogram !== null;
+    const isPartial = histogram !== null && session.histogramImages < session.info.num_done;
+    const counting = `The server is still counting: ${session.histogramImages} of ${session.info.num_done} images are in these numbers.`;
+    setText(this.state, isPartial ? counting : histogramError ?? 'Reading the set’s histogram …');
+    this.state.hidden = histogram !== null && !isPartial;
     for (const node of [...this.truthButtons, this.badge]) node.hidden = !showsTruth;
     if (!histogram) return {};
     const summary = summarise(histogram.at(session.thresholds), session.numClasses);
