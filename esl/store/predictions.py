@@ -48,6 +48,7 @@ class PredictionStore:
         self._writer: ChunkWriter | None = None
         self._lock = threading.RLock()
         self._entries: dict[str, ChunkEntry] = {}
+        self._hash = ""  # kept until an image is added: a slider asks for it at every move
         self._fold = HistogramFold(directory, manifest.class_set.num_classes)
         self.refresh()
 
@@ -122,10 +123,13 @@ class PredictionStore:
     @property
     def store_hash(self) -> str:
         """Hex SHA-256 of the manifest (but its root) and of all logits there are; final once complete."""
-        digest = hashlib.sha256(self.manifest.digest.encode())
-        for entry in sorted(self._entries.values(), key=lambda e: e.position):
-            digest.update(entry.to_line().encode())
-        return digest.hexdigest()
+        with self._lock:
+            if not self._hash:
+                digest = hashlib.sha256(self.manifest.digest.encode())
+                for entry in sorted(self._entries.values(), key=lambda e: e.position):
+                    digest.update(entry.to_line().encode())
+                self._hash = digest.hexdigest()
+            return self._hash
 
     def refresh(self) -> int:
         """Take note of what other processes wrote since; returns `num_done`."""
@@ -136,7 +140,8 @@ class PredictionStore:
                 "The folder was mixed up with another store: extract into a new one."
             )
         with self._lock:
-            self._entries = entries
+            if entries != self._entries:
+                self._entries, self._hash = entries, ""
         return len(entries)
 
     def has(self, image_id: str) -> bool:
@@ -200,6 +205,7 @@ class PredictionStore:
                 raise DataError(f"An image is written once; {image_id} is in {self.directory}. Ask has() first.")
             entry = writer.write(image_id, position, values, valid)
             self._entries[image_id] = entry
+            self._hash = ""
             self._fold.add(entry, self._derive(entry, values.astype(np.float32)))
 
     def finish(self) -> bool:

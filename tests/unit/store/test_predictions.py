@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from esl.classes import CITYSCAPES_7, CITYSCAPES_19, ClassSet
 from esl.errors import ConfigError, DataError, ShapeError
 from esl.labeling.maps import derive_maps
+from esl.store.chunk_index import ChunkEntry
 from esl.store.manifest import StoreManifest
 from esl.store.predictions import PredictionStore
 
@@ -303,3 +304,14 @@ def test_the_index_is_one_line_per_image_in_order(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "s").iterdir()) == [
         "histograms.json", "histograms.npz", "index.jsonl", "logits.zarr", "manifest.json",
     ]  # fmt: skip
+
+
+def test_a_slider_that_asks_again_and_again_reads_and_hashes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "s")
+    store = PredictionStore.open(tmp_path / "s")
+    first = store.histogram()
+    for name in ("to_line", "from_line"):
+        monkeypatch.delattr(ChunkEntry, name)
+    assert store.histogram() is first
