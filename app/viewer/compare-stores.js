@@ -66,6 +66,7 @@ export class CompareStores {
       const known = (sid) => stores.some((s) => s.sid === sid);
       if (known(oldA)) this.choiceA.value = oldA;
       this.choiceB.value = known(oldB) && oldB ? oldB : stores.find((s) => s.sid !== this.choiceA.value)?.sid ?? stores[0]?.sid ?? '';
+      this.body.hidden = stores.length < 2;
       if (stores.length < 2) return setText(this.state, 'Two open stores are needed: extract with two checkpoints, or open a second store from the Inspect tab.');
       return await this.openBoth();
     } catch (error) {

@@ -204,7 +204,8 @@ export class TrainForm {
       const answer = await this.runs.check(this.body(), this.asking.signal);
       this.command.set(answer.command);
       this.config.set(JSON.stringify(answer.config, null, 1));
-      this.show({ ...answer.faults, ...this.ownFaults() });
+      const short = Object.entries(answer.faults).map(([key, text]) => [key, text.replace(/^[^:]* must make sense: /, '')]);
+      this.show({ ...Object.fromEntries(short), ...this.ownFaults() });
     } catch (error) {
       if (error.name !== 'AbortError') this.show({ ...this.ownFaults(), '': error.message });
     }
