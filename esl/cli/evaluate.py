@@ -22,6 +22,7 @@ def evaluate(
     data_root: Path = Path(),
     size: tuple[int, int] | None = None,
     class_set: str = "",
+    label_format: str = "",
     protocol: Literal["advent", "bdl"] = "advent",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     precision: Literal["auto", "fp32", "bf16"] = "auto",
@@ -37,6 +38,7 @@ def evaluate(
         data_root: the data set's folder.
         size: height and width of the network's input; by default what the checkpoint was trained on.
         class_set: the classes to score; by default the checkpoint's.
+        label_format: what the ids in the label files mean, where the data set leaves a choice.
         protocol: advent resizes logits to the label and decides there; bdl resizes probabilities.
         device: auto takes CUDA where there is one.
         precision: auto takes bf16 where the device has it.
@@ -66,6 +68,7 @@ def evaluate(
             split=split,
             size=size or _trained_size(checkpoint),
             class_set_name=class_set,
+            label_format=label_format,
             protocol=protocol,
             device=device,
             precision=precision,

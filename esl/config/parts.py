@@ -55,7 +55,9 @@ class DataConfig:
     split: str = ""
     """Split of the data set, e.g. `train`."""
     size: tuple[int, int] = (512, 1024)
-    """(height, width) that images are resized to; the paper's code does not keep the aspect ratio."""
+    """(height, width) of the network's input; images are stretched to it, but Mapillary's keep their aspect ratio."""
+    label_format: str = ""
+    """What the ids in the label files mean, where the data set leaves a choice (docs/datasets.md); empty for its default."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:

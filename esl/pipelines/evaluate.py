@@ -73,6 +73,7 @@ def evaluate_checkpoint(
     split: str,
     size: tuple[int, int],
     class_set_name: str = "",
+    label_format: str = "",
     protocol: Protocol = "advent",
     device: DeviceName = "auto",
     precision: PrecisionName = "auto",
@@ -88,6 +89,7 @@ def evaluate_checkpoint(
         split: with labels.
         size: (height, width) that images are resized to for the network.
         class_set_name: classes to score; the checkpoint's when empty.
+        label_format: what the ids in the label files mean; the data set's default when empty.
         protocol: order of interpolation.
         device: where to predict.
         precision: what to predict in.
@@ -99,7 +101,8 @@ def evaluate_checkpoint(
         DataError: the split has no labels, or a file cannot be used.
     """
     predictor = Predictor.load(checkpoint, device=device, precision=precision)
-    pairs = open_dataset(dataset, root, split, class_set_name or predictor.info.class_set)
+    classes = class_set_name or predictor.info.class_set
+    pairs = open_dataset(dataset, root, split, classes, label_format=label_format or None)
     matrix = score(predictor.predict, pairs, size, protocol=protocol, progress=progress, should_stop=should_stop)
     how = f"input {size[0]}x{size[1]}, {predictor.precision}"
     report = report_of(matrix, pairs, protocol=protocol, how=how, predictions=str(checkpoint))
@@ -121,7 +124,7 @@ def evaluate_store(
     Raises:
         DataError: an image of the split is not in the store, or has no label.
     """
-    pairs = open_dataset(dataset, root, split, store.class_set.name)
+    pairs = open_dataset(dataset, root, split, store.class_set.name, label_format=_format_of(store, dataset))
     missing = [i for i in pairs.image_ids if pairs.has_label(i) and not store.has(i)]
     if missing:
         raise DataError(
@@ -163,6 +166,11 @@ def score(
         _count(matrix, predict(image[None])[0], label, protocol, image_id)
         progress(done + 1, len(ids))
     return matrix
+
+
+def _format_of(store: PredictionStore, dataset: str) -> str | None:
+    """Label format that the store was made with; another data set's labels have their own."""
+    return store.manifest.label_format if store.manifest.dataset == dataset else None
 
 
 def _score_stored(

@@ -109,7 +109,7 @@ def train(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Inputs:
+class Inputs:
     """Everything that a run reads."""
 
     source: PairDataset
@@ -124,7 +124,7 @@ def _train(
 ) -> TrainResult:  # fmt: skip
     if run.exists:
         refuse_changed_settings(config, run, resolved)
-    inputs = _open_inputs(config)
+    inputs = open_inputs(config)
     if run.exists and not allow_data_change:
         refuse_changed_data(run, inputs.digests)
     fabric.barrier()
@@ -139,7 +139,7 @@ def _train(
             tell(f"Continuing from step {position.step}.")
         log.cut_after(position.step)
         loop = Loop(
-            engine, _batches(config, inputs, fabric), run, position,
+            engine, batches_of(config, inputs, fabric), run, position,
             evaluate=_evaluator(config, engine, stop, tell),
             facts=facts_of(config, resolved, inputs.digests),
             log=log, stop=stop, progress=progress,
@@ -164,16 +164,22 @@ def _train(
     )
 
 
-def _open_inputs(config: TrainConfig) -> _Inputs:
+def open_inputs(config: TrainConfig) -> Inputs:
+    """Open what a config names, without reading an image.
+
+    Raises:
+        ConfigError: a data set or its folder is not named.
+        DataError: a folder is not what it must be, or pseudo-labels are missing.
+    """
     source = open_data(config.source, config.class_set)
     target = open_data(config.target, config.class_set) if config.uses_target else None
     labels = None
     if target is not None and config.pseudo_labels.source != "none":
         labels = pseudo_label_source(config.pseudo_labels, class_set(config.class_set), target.image_ids)
-    return _Inputs(source=source, target=target, labels=labels, digests=digests_of(source, target, labels))
+    return Inputs(source=source, target=target, labels=labels, digests=digests_of(source, target, labels))
 
 
-def _record_start(config: TrainConfig, run: RunDirectory, resolved: dict[str, Any], inputs: _Inputs) -> None:
+def _record_start(config: TrainConfig, run: RunDirectory, resolved: dict[str, Any], inputs: Inputs) -> None:
     sweep_partial(run.checkpoints_dir)
     now = {"config": config_to_json(config), "data": inputs.digests}
     if run.exists:
@@ -187,10 +193,13 @@ def _record_start(config: TrainConfig, run: RunDirectory, resolved: dict[str, An
 
 def open_data(config: DataConfig, class_set_name: str) -> PairDataset:
     """The split that a config names."""
-    return open_dataset(config.dataset, config.root, config.split, class_set_name)
+    return open_dataset(
+        config.dataset, config.root, config.split, class_set_name, label_format=config.label_format or None
+    )
 
 
-def _batches(config: TrainConfig, inputs: _Inputs, fabric: Fabric) -> StepBatches:
+def batches_of(config: TrainConfig, inputs: Inputs, fabric: Fabric) -> StepBatches:
+    """This rank's micro-batches, by number."""
     truth = GroundTruth(inputs.source, config.source.size)
     source = Domain(
         number=0, images=inputs.source, size=config.source.size, augment=config.source.augment, labels=truth
