@@ -204,6 +204,8 @@ export class CompareStores {
     this.panes[1].name('B', this.b.info.name);
     this.panes[0].draw(camera, a.W, a.H, a.label, colors);
     this.panes[1].draw(camera, a.W, a.H, b.label, colors);
+    const names = this.a.info.class_names;
+    this.panes[2].name(this.picked ? `${names[this.picked.from]} → ${names[this.picked.to]}` : 'Flips A → B');
     if (this.picked) this.panes[2].draw(camera, a.W, a.H, this.marked, PICKED, ground);
     else this.panes[2].draw(camera, a.W, a.H, flips, FLIPS, ground);
     const kind = this.fourth.value;

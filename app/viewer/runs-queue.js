@@ -32,7 +32,7 @@ export class RunsQueue {
 
   row(job) {
     const isWaiting = job.state === 'queued';
-    const button = (text, label, step) => el('button', { type: 'button', class: 'esl-iconbtn', 'aria-label': `${label} ${job.run}`, title: label, disabled: placeAfterMove(this.jobs, job.job, step) === null, onclick: () => this.move(job, step) }, text);
+    const button = (text, label, step) => el('button', { type: 'button', class: 'esl-iconbtn', 'aria-label': `${label.split(' (')[0]} ${job.run}`, title: label, disabled: placeAfterMove(this.jobs, job.job, step) === null, onclick: () => this.move(job, step) }, text);
     return el('li', { class: 'esl-queue-job', tabindex: 0, dataset: { job: job.job, state: job.state }, title: job.command, onkeydown: (event) => this.key(event, job) },
       el('button', { type: 'button', class: 'esl-link', onclick: () => this.hooks.open(job.run) }, job.run), el('small', {}, `${isWaiting ? 'waits for' : `${job.state} on`} ${job.device}${job.user ? ` · ${job.user}` : ''}`), el('span', { class: 'esl-grow' }),
       isWaiting ? [button('↑', 'Earlier (Alt ↑)', -1), button('↓', 'Later (Alt ↓)', 1), el('button', { type: 'button', class: 'esl-iconbtn', 'aria-label': `Remove ${job.run} from the queue`, title: 'Remove (Delete)', onclick: () => this.hooks.remove(job.job) }, '×')] : null);
