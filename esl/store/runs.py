@@ -138,12 +138,13 @@ class RunDirectory:
         elsewhere = said.state in ("running", "stopping") and said.host != socket.gethostname() and _is_alive(said)
         if elsewhere:
             raise CheckpointError(self._held_by(said))
-        # POSIX record locks end with their process, are not inherited by forked workers, and work on NFS.
-        handle = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        # POSIX record locks end with their process, are not inherited by forked workers, and work on NFS. Closing any
+        # handle of the file gives them up, so a file that this process holds is not even opened.
         key = str(self.path.resolve())
+        if key in _held_here:
+            raise CheckpointError(self._held_by(self._said()))
+        handle = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            if key in _held_here:
-                raise BlockingIOError
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
             os.close(handle)

@@ -60,7 +60,7 @@ def test_a_pool_fills_first_and_then_swaps_half() -> None:
     assert shown[:4] == [0, 1, 2, 3]
     swapped = sum(value != n for n, value in enumerate(shown))
     assert 70 < swapped < 130
-    assert len(set(shown)) == 200, "an image that was swapped out is not shown twice"
+    assert len(set(shown[4:])) == 196, "after the filling, no image is shown twice"
 
 
 def test_a_pool_that_was_kept_goes_on_alike() -> None:
@@ -82,7 +82,8 @@ def test_presets_are_those_of_the_method() -> None:
     gta5 = translation_preset("gta5_cityscapes")
     assert (gta5.num_blocks, gta5.generator_width, gta5.discriminator_width) == (9, 64, 64)
     assert (gta5.cycle, gta5.identity, gta5.pool_size, gta5.lr, gta5.beta1) == (10, 0.5, 50, 2e-4, 0.5)
-    assert gta5.source.size[1] == gta5.target.size[1] == 1024 and gta5.source.augment.crop == (452, 452)
+    assert gta5.source.size[1] == gta5.target.size[1] == 1024
+    assert gta5.source.augment.crop == (452, 452)
     demo = translation_preset("demo")
     assert (demo.num_blocks, demo.generator_width, demo.source.augment.crop) == (6, 32, (128, 128))
     for config in TRANSLATION_PRESETS.values():
@@ -107,12 +108,13 @@ def test_tiles_make_the_image_that_one_pass_makes(shape: tuple[int, int]) -> Non
 
 def test_the_reach_covers_what_a_pixel_depends_on() -> None:
     torch.manual_seed(3)
-    generator = Generator(2, 4).eval()
-    image = torch.zeros(1, 3, 160, 160, requires_grad=True)
+    generator = Generator(2, 4).eval().double()
+    image = torch.rand(1, 3, 160, 160, dtype=torch.float64, requires_grad=True)
     generator(image)[0, :, 80:84, 80:84].sum().backward()
     assert image.grad is not None
     rows = torch.nonzero(image.grad.abs().sum((0, 1, 3))).flatten()
-    assert 80 - int(rows.min()) <= reach(generator) and int(rows.max()) - 83 <= reach(generator)
+    assert 80 - int(rows.min()) <= reach(generator)
+    assert int(rows.max()) - 83 <= reach(generator)
 
 
 def test_tiles_with_statistics_of_each_instance_are_refused() -> None:

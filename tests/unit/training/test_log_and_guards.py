@@ -1,0 +1,88 @@
+"""The record survives a crash; signals, NaN and full memory are said in words."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from esl.errors import DataError
+from esl.training.guards import (
+    NonFiniteError,
+    OutOfMemoryError,
+    StopRequest,
+    check_finite,
+    memory_in_words,
+    stop_on_signals,
+)
+from esl.training.log import RunLog
+
+
+def test_lines_beyond_the_checkpoint_and_a_cut_line_go(tmp_path: Path) -> None:
+    log = RunLog(tmp_path / "m.jsonl", tmp_path / "log.txt")
+    for step in (1, 2, 3):
+        log.metrics({"step": step, "loss": float("nan"), "iou": [0.5, float("nan")]})
+    with open(tmp_path / "m.jsonl", "a") as stream:
+        stream.write('{"step": 2, "lo')
+    log.cut_after(2)
+    lines = [json.loads(line) for line in (tmp_path / "m.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]
+    assert lines[0]["loss"] is None
+    assert lines[0]["iou"] == [0.5, None]
+    log.cut_after(2)
+    log.say("hello")
+    assert (tmp_path / "log.txt").read_text().endswith(" hello\n")
+
+
+def test_a_rank_that_is_not_the_first_writes_nothing(tmp_path: Path) -> None:
+    log = RunLog(tmp_path / "m.jsonl", tmp_path / "log.txt", enabled=False)
+    log.metrics({"step": 1})
+    log.say("hello")
+    log.cut_after(0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    log = RunLog(tmp_path / "nowhere" / "m.jsonl", tmp_path / "log.txt")
+    with pytest.raises(DataError, match="must be writable"):
+        log.metrics({"step": 1})
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 143), (signal.SIGINT, 130)])
+def test_a_signal_asks_for_a_stop_once_and_is_given_back(number: signal.Signals, code: int) -> None:
+    before = signal.getsignal(number)
+    request = StopRequest()
+    with stop_on_signals(request):
+        assert not request()
+        os.kill(os.getpid(), number)
+        assert request()
+        assert request.exit_code == code
+        if number == signal.SIGINT:
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), number)
+    assert signal.getsignal(number) == before
+
+
+def test_numbers_that_are_not_finite_are_named() -> None:
+    check_finite({"seg_main": 1.0}, 3, lambda: "never asked", "step_2")
+    with pytest.raises(NonFiniteError, match=r"adv_main was not at step 3, with images a\.png.*checkpoint is step_2"):
+        check_finite({"seg_main": 1.0, "adv_main": float("inf")}, 3, lambda: "a.png", "step_2")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory"),
+    ],
+)
+def test_full_memory_comes_with_three_knobs(error: Exception) -> None:
+    with pytest.raises(OutOfMemoryError, match=r"crop.*--batch-size.*--precision bf16"), memory_in_words():
+        raise error
+
+
+def test_other_errors_stay_what_they_are() -> None:
+    with pytest.raises(RuntimeError, match="shape"), memory_in_words():
+        raise RuntimeError("shape mismatch")
