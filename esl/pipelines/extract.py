@@ -50,16 +50,11 @@ class ImageSource(Protocol):
     """The part of `esl.data.dataset.PairDataset` that extraction needs; it has no way to ask for a label."""
 
     @property
-    def name(self) -> str:
-        """Name of the format."""
-
+    def name(self) -> str: ...
     @property
-    def root(self) -> Path:
-        """Folder of the data set."""
-
+    def root(self) -> Path: ...
     @property
-    def split(self) -> str:
-        """Name of the split."""
+    def split(self) -> str: ...
 
     @property
     def class_set(self) -> ClassSet:
