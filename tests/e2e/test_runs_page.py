@@ -27,6 +27,7 @@ from esl.store.runs import RunDirectory, RunStatus
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.e2e
+playwright.expect.set_options(timeout=20_000)  # a crowded machine loads modules slowly; nothing here measures time
 CHROMIUM = Path("/usr/bin/chromium")
 EVIL = "<img src=x onerror=alert(1)>"
 PAGE = """<!doctype html><meta charset="utf-8"><style>body{margin:0}</style><div id="host"></div><script type="module">
@@ -48,7 +49,9 @@ def make_run(folder: Path, name: str, *, state: Any = "done", seed: int = 1, mes
     lines: list[dict[str, Any]] = [
         {"kind": "train", "step": s, "lr": 0.1, "seg_main": 3 / s, "rate": 1.0} for s in (5, 10, 15)
     ]
-    lines.append({"kind": "evaluation", "step": 20, "miou": 0.3, "iou": [0.3 + seed / 50] * 19, "split": "demo source_val"})
+    lines.append(
+        {"kind": "evaluation", "step": 20, "miou": 0.3, "iou": [0.3 + seed / 50] * 19, "split": "demo source_val"}
+    )
     run.metrics_path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     run.log_path.write_text("begun\nWARNING: one class is in no label\n")
     return run
