@@ -84,6 +84,7 @@ def _apply(
     data_root: Path = Path(),
     split: str = "",
     size: tuple[int, int] = (0, 0),
+    own_size: bool = False,
     tile: int = 0,
     statistics: Literal["instance", "running"] | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -99,6 +100,7 @@ def _apply(
         data_root: their folder.
         split: their split.
         size: height and width to translate at; 0 0 is each image's own size, and labels are linked.
+        own_size: bring what was translated at --size back to each image's own size, so that labels are linked.
         tile: greatest side that is translated at once, for small memories; 0 takes whole images.
         statistics: instance (of each image, as trained) or running; tiles need running, and take it.
         device: auto takes CUDA where there is one.
@@ -111,6 +113,7 @@ def _apply(
         data=DataConfig(dataset=dataset, root=data_root, split=split or "all") if dataset else DataConfig(),
         data_root=data_root,
         size=size,
+        own_size=own_size,
         tile=tile,
         statistics=statistics or ("running" if tile else "instance"),
     )

@@ -53,6 +53,8 @@ class ApplyPlan:
     """Their folder, where it is not the one that the run had."""
     size: tuple[int, int] = (0, 0)
     """(height, width) to translate at; (0, 0) is each image's own."""
+    own_size: bool = False
+    """Bring what was translated at `size` back to each image's own size, so that labels fit as they are."""
     tile: int = 0
     """Greatest side that goes through the network at once, a multiple of 4; 0 takes whole images."""
     statistics: Statistics = "instance"
@@ -107,7 +109,7 @@ def apply_translation(
             done += 1
             progress(done, len(dataset))
     for image_id in dataset.image_ids:
-        _place_label(dataset, image_id, out)
+        _place_label(dataset, image_id, out, plan.direction)
     _describe(dataset, out)
     write_contact_sheet(dataset, out)
     manifest = manifest | {"complete": True}
@@ -129,6 +131,7 @@ def _begin(folder: Path, out: Path, plan: ApplyPlan, dataset: PairDataset) -> di
         "generator": checkpoint_digest(folder, plan.direction),
         "direction": plan.direction,
         "size": list(plan.size),
+        "own_size": plan.own_size,
         "tile": plan.tile,
         "statistics": plan.statistics,
         "dataset": dataset.name,
@@ -159,6 +162,7 @@ def _translated(out: Path, image_id: str) -> Path:
 
 def _translate_one(generator: Generator, dataset: PairDataset, image_id: str, out: Path, plan: ApplyPlan) -> None:
     image = dataset.read_image(image_id)
+    own_size = (image.shape[0], image.shape[1])
     if plan.size != (0, 0):
         image = resize_image(image, plan.size)
     if min(image.shape[:2]) < 8:
@@ -166,22 +170,27 @@ def _translate_one(generator: Generator, dataset: PairDataset, image_id: str, ou
             f"An image must have at least 8 by 8 pixels to be translated; {image_id} has {image.shape[:2]}."
         )
     made = translate_image(generator, image, TilePlan(tile=plan.tile, statistics=plan.statistics))
-    write_png(_translated(out, image_id), made)
+    write_png(_translated(out, image_id), resize_image(made, own_size) if plan.own_size else made)
 
 
-def _place_label(dataset: PairDataset, image_id: str, out: Path) -> None:
-    """Link the label where the translation has its size; bring it to that size where it has not."""
-    path, label = dataset.sample(image_id).label_path, out / "labels" / Path(image_id).with_suffix(".png")
+def _place_label(dataset: PairDataset, image_id: str, out: Path, direction: Direction) -> None:
+    """Link the label where the translation has its image's size; else bring it to that size.
+
+    A link opens nothing. Labels of target images are linked or left out: adaptation never looks at them.
+    """
+    sample, label = dataset.sample(image_id), out / "labels" / Path(image_id).with_suffix(".png")
+    path = sample.label_path
     if path is None or not path.is_file() or os.path.lexists(label):
         return
     size = image_size(_translated(out, image_id))
     is_builtin = dataset.class_set.name in CLASS_SETS
-    if is_builtin and dataset.encoding == "ids" and path.suffix.lower() == ".png" and image_size(path) == size:
+    is_plain = is_builtin and dataset.encoding == "ids" and path.suffix.lower() == ".png"
+    if is_plain and image_size(sample.image_path) == size:
         label.parent.mkdir(parents=True, exist_ok=True)
         os.symlink(path.resolve(), label)
-        return
-    ids = read_ids(path, encoding=dataset.encoding) if is_builtin else dataset.read_label(image_id)
-    write_png(label, resize_label(ids, size))
+    elif direction == "to_target":
+        ids = read_ids(path, encoding=dataset.encoding) if is_builtin else dataset.read_label(image_id)
+        write_png(label, resize_label(ids, size))
 
 
 def _describe(dataset: PairDataset, out: Path) -> None:

@@ -102,7 +102,8 @@ def test_the_perceptual_network_is_read_and_stays_as_it_is(world: Path, tmp_path
     config = tiny(world, perceptual=1.0, perceptual_network=tmp_path / "segmenter", steps=1, constant_steps=1)
     train_translation(config, tmp_path / "run")
     (line,) = metrics_of(tmp_path / "run")
-    assert line["perceptual_in_target"] > 0 and line["perceptual_source_again"] > 0
+    assert line["perceptual_in_target"] > 0
+    assert line["perceptual_source_again"] > 0
     assert weights_of(tmp_path / "segmenter") == before
     assert len(read_json(tmp_path / "run" / "config.json")["data"]["perceptual_network"]) == 64
 
@@ -139,8 +140,10 @@ def test_an_application_goes_on_where_it_stopped(finished: Path, tmp_path: Path)
 
 def test_the_other_direction_translates_target_images(finished: Path, tmp_path: Path) -> None:
     manifest = apply_translation(finished, tmp_path / "out", ApplyPlan(direction="to_source", size=(20, 28)))
-    assert manifest["split"] == "dusk_train" and len(manifest["images"]) == 4
+    assert manifest["split"] == "dusk_train"
+    assert len(manifest["images"]) == 4
     assert read_image(next((tmp_path / "out" / "images").iterdir())).shape == (20, 28, 3)
+    assert not (tmp_path / "out" / "labels").exists(), "labels of the target are never opened"
 
 
 def test_images_of_any_size_keep_it_and_labels_follow_a_given_size(finished: Path, tmp_path: Path) -> None:

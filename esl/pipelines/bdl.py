@@ -1,0 +1,269 @@
+"""BDL: translation and adaptation that teach each other, as one experiment that can be stopped and gone on with.
+
+    experiment.json             what was asked for, and what each finished stage left
+    adapt/run                   step 0: the method on translated source images, without pseudo-labels
+    step_1/translation          generators; from step 2 on with the perceptual loss of the step before's network
+    step_1/translated           the source set in the target's style
+    step_1/store                predictions of the network so far on the target training split
+    step_1/run                  re-trained on those pseudo-labels
+    step_2/...
+
+Paper: Sec. 4.1. Its "step 1" and "step 2" are the networks that make the pseudo-labels: the adapted one, and the one
+re-trained once. "+ IT" re-trains on translated source images in place of the originals.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from esl.config import (
+    DataConfig,
+    PseudoLabelConfig,
+    TrainConfig,
+    config_differences,
+    config_from_json,
+    config_to_json,
+)
+from esl.config.translation import TranslationConfig
+from esl.errors import ConfigError
+from esl.files import read_json, write_json
+from esl.pipelines.evaluate import evaluate_checkpoint
+from esl.pipelines.extract import extract
+from esl.pipelines.run_record import Accelerator
+from esl.pipelines.train import open_data, train
+from esl.pipelines.translate_apply import ApplyPlan, apply_translation, translated_data
+from esl.pipelines.translate_train import train_translation
+from esl.progress import Progress, no_progress
+from esl.store.predictions import PredictionStore
+from esl.training.guards import StopRequest, stop_on_signals
+
+EXPERIMENT = "experiment.json"
+FORMAT = "esl-bdl"
+_MAY_CHANGE = ("steps", "score_on")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BdlPlan:
+    """What the procedure is told, beside the configs of its parts."""
+
+    steps: int = 2
+    """Rounds of translation, pseudo-labels and re-training."""
+    image_translation: bool = True
+    """`+ IT`: re-train on translated source images; without it on the originals. The first adaptation always sees
+    translated ones."""
+    perceptual: float = 1.0
+    """Weight of the perceptual loss from step 2 on, relative to `cycle`; 0 translates once and for all."""
+    score_on: DataConfig = field(default_factory=DataConfig)
+    """A labelled split to score each network on; no decision depends on it. Empty: nothing is scored."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigError(f"BDL must have at least 1 step; got {self.steps}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BdlConfig:
+    """All settings of one experiment."""
+
+    translation: TranslationConfig
+    """CycleGAN; its data sets and perceptual network are those of the procedure."""
+    adaptation: TrainConfig
+    """Method, and the strategy that chooses pseudo-labels; any of both."""
+    plan: BdlPlan = field(default_factory=BdlPlan)
+
+    def __post_init__(self) -> None:
+        if not self.adaptation.target:
+            raise ConfigError("BDL needs target images; its adaptation names none (--target.dataset).")
+        if self.translation.class_set != self.adaptation.class_set:
+            raise ConfigError(
+                f"Translation and adaptation must have one class set; got {self.translation.class_set} and "
+                f"{self.adaptation.class_set}."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        score_on = asdict(self.plan.score_on) | {"root": self.plan.score_on.root.as_posix()}
+        return {
+            "translation": self.translation.to_json(),
+            "adaptation": config_to_json(self.adaptation),
+            "plan": asdict(self.plan) | {"score_on": score_on},
+        }
+
+
+def bdl(
+    config: BdlConfig,
+    experiment_dir: Path | str,
+    *,
+    accelerator: Accelerator = "auto",
+    progress_of: Callable[[str], Progress] = lambda stage: no_progress,
+    stop: StopRequest | None = None,
+    say: Callable[[str], None] = lambda message: None,
+) -> dict[str, Any]:
+    """Run an experiment to its end, or go on with one; a stage that is done stays as it is.
+
+    Args:
+        config: what to do.
+        experiment_dir: a new folder, or that of the same experiment.
+        accelerator: `auto` takes CUDA where there is one.
+        progress_of: gives each stage its progress.
+        stop: ask it to save and stop; signals do the same.
+        say: gets notices.
+
+    Returns:
+        The content of `experiment.json`; `exit_code` is not 0 where a stop was asked for.
+
+    Raises:
+        ConfigError: the folder holds another experiment.
+        EslError: a stage cannot be done; the same call goes on after the cause is gone.
+    """
+    directory, stop = Path(experiment_dir), StopRequest() if stop is None else stop
+    record = _begin(config, directory)
+    with stop_on_signals(stop):
+        _Procedure(config, directory, record, accelerator, progress_of, stop, say)()
+    return record | {"exit_code": stop.exit_code}
+
+
+@dataclass(frozen=True)
+class _Procedure:
+    """The stages, in the order in which BDL takes them."""
+
+    config: BdlConfig
+    directory: Path
+    record: dict[str, Any]
+    accelerator: Accelerator
+    progress_of: Callable[[str], Progress]
+    stop: StopRequest
+    say: Callable[[str], None]
+
+    def __call__(self) -> None:
+        """Translate, adapt; then pseudo-labels and re-training, and from step 2 on a translation that knows more."""
+        network, translated = "adapt/run", "step_1/translated"
+        for step in range(1, self.config.plan.steps + 1):
+            here = f"step_{step}"
+            if step == 1 or self.config.plan.perceptual > 0:
+                self._stage(f"{here}/translation", self._translation, "" if step == 1 else network)
+                self._stage(f"{here}/translated", self._translate, f"{here}/translation")
+                translated = f"{here}/translated"
+            if step == 1:
+                self._stage(network, self._train, PseudoLabelConfig(), translated)
+            self._stage(f"{here}/store", self._extract, network)
+            labels = replace(self.config.adaptation.pseudo_labels, source="store", path=self.directory / here / "store")
+            source = translated if self.config.plan.image_translation else ""
+            self._stage(f"{here}/run", self._train, labels, source)
+            network = f"{here}/run"
+
+    def _stage(self, name: str, work: Callable[..., dict[str, Any] | None], *inputs: object) -> None:
+        """Do a stage that is not done, and note what it left; nothing happens after a stop."""
+        if self.stop or name in self.record["stages"]:
+            return
+        self.say(f"BDL: {name}")
+        left = work(name, *inputs)
+        if left is not None and not self.stop:
+            self.record["stages"][name] = left
+            write_json(self.directory / EXPERIMENT, self.record)
+
+    def _translation(self, name: str, observed_by: str) -> dict[str, Any] | None:
+        adaptation = self.config.adaptation
+        config = self.config.translation
+        if observed_by:
+            weight = self.config.plan.perceptual
+            config = replace(config, perceptual=weight, perceptual_network=self._checkpoint(observed_by))
+        config = replace(
+            config,
+            source=replace(config.source, root=adaptation.source.root),
+            target=replace(config.target, root=adaptation.target.root),
+        )
+        result = train_translation(
+            config, self.directory / name, accelerator=self.accelerator,
+            progress=self.progress_of(name), stop=self.stop, say=self.say,
+        )  # fmt: skip
+        return {"kind": "translation", "steps": result.step, "observed_by": observed_by}
+
+    def _translate(self, name: str, translation: str) -> dict[str, Any] | None:
+        adaptation = self.config.adaptation
+        manifest = apply_translation(
+            self.directory / translation, self.directory / name,
+            # Translated at the size that the generators were trained at; labels keep theirs.
+            ApplyPlan(data=adaptation.source, size=self.config.translation.source.size, own_size=True),
+            device=self.accelerator, progress=self.progress_of(name), should_stop=self.stop,
+        )  # fmt: skip
+        if not manifest["complete"]:
+            return None
+        return {"kind": "translated", "images": len(manifest["images"]), "generator": manifest["generator"]}
+
+    def _train(self, name: str, labels: PseudoLabelConfig, translated: str) -> dict[str, Any] | None:
+        config = replace(self.config.adaptation, pseudo_labels=labels)
+        if translated:
+            config = replace(config, source=translated_data(config.source, self.directory / translated))
+        result = train(
+            config, self.directory / name, accelerator=self.accelerator,
+            progress=self.progress_of(name), stop=self.stop, say=self.say,
+        )  # fmt: skip
+        if self.stop:
+            return None
+        facts = {"kind": "run", "steps": result.step, "source": translated or "originals", "pseudo_labels": "none"}
+        if labels.source != "none":
+            facts["pseudo_labels"] = labels.criterion
+        return facts | self._scores(name)
+
+    def _scores(self, name: str) -> dict[str, Any]:
+        on = self.config.plan.score_on
+        if not on:
+            return {}
+        report = evaluate_checkpoint(
+            self._checkpoint(name), dataset=on.dataset, root=on.root, split=on.split, size=on.size,
+            class_set_name=self.config.adaptation.class_set, device=self.accelerator,
+            progress=self.progress_of(f"{name}: score"), should_stop=self.stop,
+        )  # fmt: skip
+        self.say(f"{name}: mIoU {100 * report.miou:.2f} on {on.dataset} {on.split}.")
+        return {"scores": report.to_json()}
+
+    def _extract(self, name: str, network: str) -> dict[str, Any] | None:
+        adaptation = self.config.adaptation
+        store: PredictionStore = extract(
+            self._checkpoint(network),
+            open_data(adaptation.target, adaptation.class_set),
+            self.directory / name,
+            size=adaptation.target.size,
+            device=self.accelerator,
+            progress=self.progress_of(name),
+            should_stop=self.stop,
+        )
+        if not store.is_complete:
+            return None
+        return {"kind": "store", "network": network, "store_hash": store.store_hash}
+
+    def _checkpoint(self, name: str) -> Path:
+        checkpoints = self.directory / name / "checkpoints"
+        return checkpoints / (checkpoints / "LATEST").read_text().strip()
+
+
+def _begin(config: BdlConfig, directory: Path) -> dict[str, Any]:
+    path, told = directory / EXPERIMENT, config.to_json()
+    if not path.is_file():
+        record: dict[str, Any] = {"format": FORMAT, "version": 1, **told, "stages": {}}
+        write_json(path, record)
+        return record
+    record = read_json(path)
+    if record.get("format") != FORMAT:
+        raise ConfigError(f"A BDL experiment must have a folder of its own; {directory} holds another one.")
+    changed = _changes(record, config)
+    if changed:
+        raise ConfigError(
+            f"An experiment must go on as it began; {directory} differs in {'; '.join(changed)}. Use another folder."
+        )
+    return record | told
+
+
+def _changes(record: Mapping[str, Any], config: BdlConfig) -> list[str]:
+    changed = [
+        f"translation.{c}" for c in TranslationConfig.from_json(record["translation"]).differences(config.translation)
+    ]
+    changed += config_differences(config_from_json(record["adaptation"]), config.adaptation)
+    plan = config.to_json()["plan"]
+    return changed + [
+        f"plan.{k}: {record['plan'].get(k)} -> {v}"
+        for k, v in plan.items()
+        if k not in _MAY_CHANGE and record["plan"].get(k) != v
+    ]
