@@ -33,7 +33,10 @@ METHODS: Mapping[str, MethodConfig] = MappingProxyType(
 SSL = PseudoLabelConfig(source="store", criterion="max_prob")
 ESL = PseudoLabelConfig(source="store", criterion="entropy")
 ESL_MEDIAN = replace(ESL, mode="median")
-STRATEGIES: Mapping[str, PseudoLabelConfig] = MappingProxyType({"ssl": SSL, "esl": ESL, "median": ESL_MEDIAN})
+CBST = PseudoLabelConfig(source="store", criterion="class_balanced")
+STRATEGIES: Mapping[str, PseudoLabelConfig] = MappingProxyType(
+    {"ssl": SSL, "esl": ESL, "median": ESL_MEDIAN, "cbst": CBST}
+)
 """Ways to choose pseudo-labels; the store is named when a run starts (`--pseudo-labels.path`)."""
 
 _PAPER = TrainConfig(

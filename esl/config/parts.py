@@ -167,14 +167,20 @@ class PseudoLabelConfig:
     """The store's folder, the recipe's file, or the folder of PNGs."""
     store: Path = Path()
     """Where a recipe's store lies now, if not where it lay."""
-    criterion: Literal["entropy", "max_prob"] = "entropy"
-    """`entropy` is the paper's ESL, `max_prob` is SSL."""
+    criterion: Literal["entropy", "max_prob", "class_balanced"] = "entropy"
+    """`entropy` is the paper's ESL, `max_prob` is SSL; `class_balanced` is CBST, which takes `portion` and no rule."""
     mode: Literal["capped", "fixed", "median"] = "capped"
     """`capped`: Eq. (6) and (9); `fixed`: mu* or nu* alone; `median`: the class medians alone (Table 5's limit)."""
     mu_star: float = 0.9
     nu_star: float = 0.1
     keep_ties: bool = True
     """Keep a pixel that equals its threshold: the reference code does; the paper's strict form would drop it."""
+    portion: float = 0.2
+    """CBST: the share of each predicted class, most confident first, that sets its threshold. CBST: 0.2 from SYNTHIA."""
+    portion_growth: float = 0.05
+    """CBST: what each further round of self-training adds to `portion`, up to one half."""
+    sample_every: int = 1
+    """CBST: count every n-th pixel of a class only; the reference code takes 4, 1 is exact."""
     mu_overrides: Mapping[int, float] = field(default_factory=dict)
     """Train id -> mu of that class, in place of the rule's."""
     nu_overrides: Mapping[int, float] = field(default_factory=dict)
@@ -184,6 +190,13 @@ class PseudoLabelConfig:
         faults = Faults("Pseudo-label settings")
         faults.number("mu_star", self.mu_star, least=0, most=1)
         faults.number("nu_star", self.nu_star, least=0, most=1)
+        faults.number("portion", self.portion, least=1e-6, most=1)
+        faults.number("portion_growth", self.portion_growth, least=0, most=1)
+        faults.number("sample_every", self.sample_every, least=1)
+        faults.check(
+            self.criterion != "class_balanced" or self.source in ("none", "store"),
+            f"class_balanced labels come from a store, got source {self.source}",
+        )
         faults.raise_if_any()
 
 

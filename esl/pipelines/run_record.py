@@ -18,10 +18,10 @@ from esl.errors import CheckpointError, ConfigError, EslError
 from esl.files import read_json
 from esl.models.predictor import resolve_device, resolve_precision
 from esl.store.runs import RunDirectory
-from esl.training.pseudo_labels import FolderPseudoLabels, StoredPseudoLabels
+from esl.training.pseudo_labels import ClassBalancedPseudoLabels, FolderPseudoLabels, StoredPseudoLabels
 
 Accelerator = Literal["auto", "cpu", "cuda"]
-PseudoLabels = StoredPseudoLabels | FolderPseudoLabels
+PseudoLabels = StoredPseudoLabels | FolderPseudoLabels | ClassBalancedPseudoLabels
 
 
 def resolve(config: TrainConfig | TranslationConfig, run: RunDirectory, accelerator: Accelerator, ranks: int) -> dict[str, Any]:

@@ -165,7 +165,9 @@ class _Stages:
         config = self.config
         if number > 0:
             store = self.folder.parent / f"round_{number - 1}" / "store"
-            labels = replace(config.pseudo_labels, source="store", path=store)
+            chosen = config.pseudo_labels
+            portion = max(chosen.portion, min(0.5, chosen.portion + chosen.portion_growth * (number - 1)))
+            labels = replace(chosen, source="store", path=store, portion=portion)
             if self.plan.start == "previous":
                 config = replace(config, init_weights=previous, init_part="network")
         train(
@@ -208,6 +210,9 @@ class _Stages:
         return facts
 
     def _labels(self, number: int) -> dict[str, Any]:
+        if self.config.pseudo_labels.criterion == "class_balanced":
+            used_portion = read_json(self.folder / "run" / "config.json")["config"]["pseudo_labels"]["portion"]
+            return {"criterion": "class_balanced", "portion": used_portion}
         (path,) = (p for p in (self.folder / "run" / "recipe").glob("*.json") if not p.name.endswith(".mask.json"))
         recipe, _ = load_recipe(path)
         histogram = PredictionStore.open(self.folder.parent / f"round_{number - 1}" / "store").histogram()

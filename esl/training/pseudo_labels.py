@@ -16,9 +16,10 @@ from esl.config import PseudoLabelConfig
 from esl.errors import ConfigError, DataError
 from esl.files import safe_join
 from esl.images import read_label
+from esl.labeling.class_balanced import class_balanced_divisors, class_balanced_thresholds, select_class_balanced
 from esl.labeling.maps import SCALE, PredictionMaps
 from esl.labeling.selection import select_pseudo_label
-from esl.labeling.thresholds import Criterion, ThresholdRule, Thresholds, class_thresholds
+from esl.labeling.thresholds import Criterion, ScoreHistogram, ThresholdRule, Thresholds, class_thresholds
 from esl.store.predictions import PredictionStore
 from esl.store.recipes import Recipe, VerdictMask, load_recipe
 
@@ -61,6 +62,44 @@ def _without_ties(maps: PredictionMaps, keep_ties: bool) -> PredictionMaps:
     return replace(maps, max_prob=worse_prob, entropy=worse_entropy)
 
 
+@dataclass
+class ClassBalancedPseudoLabels:
+    """Image id -> CBST's pseudo-label from a store; each process opens the store for itself."""
+
+    store_dir: Path
+    digest: str
+    """Changes with the labels."""
+    thresholds: NDArray[np.uint16]
+    """(C,) over P, times 65535."""
+    _store: PredictionStore | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "_store": None}
+
+    def __call__(self, image_id: str) -> Label:
+        if self._store is None:
+            self._store = PredictionStore.open(self.store_dir)
+        maps = self._store.maps(image_id, divisors=class_balanced_divisors(self.thresholds))
+        return select_class_balanced(maps, self.thresholds)
+
+
+def class_balanced_labels(store_dir: Path, portion: float, sample_every: int = 1) -> ClassBalancedPseudoLabels:
+    """CBST's labels of all images of a store, whose thresholds are those of the whole set.
+
+    Raises:
+        ConfigError: the portion makes no sense.
+        DataError: there is no store.
+    """
+    store = PredictionStore.open(store_dir)
+    histogram = store.histogram()
+    if sample_every > 1:
+        histogram = ScoreHistogram(store.class_set.num_classes)
+        for image_id in store.image_ids:
+            histogram.update(store.maps(image_id), every=sample_every)
+    thresholds = class_balanced_thresholds(histogram, portion)
+    return ClassBalancedPseudoLabels(store_dir, f"{store.store_hash} cbst {portion} {sample_every}", thresholds)
+
+
 @dataclass(frozen=True)
 class FolderPseudoLabels:
     """Image id -> pseudo-label from an 8-bit PNG of train ids with the image's relative path."""
@@ -75,7 +114,7 @@ class FolderPseudoLabels:
 
 def pseudo_label_source(
     config: PseudoLabelConfig, classes: ClassSet, image_ids: Sequence[str]
-) -> StoredPseudoLabels | FolderPseudoLabels:
+) -> StoredPseudoLabels | FolderPseudoLabels | ClassBalancedPseudoLabels:
     """Where the pseudo-labels of `image_ids` come from, checked to be complete before training starts.
 
     Raises:
@@ -94,6 +133,9 @@ def pseudo_label_source(
         )
     known = set(store.image_ids)
     _refuse_missing([i for i in image_ids if i not in known or not store.has(i)], store_dir)
+    if config.criterion == "class_balanced":
+        return class_balanced_labels(store_dir, config.portion, config.sample_every)
+    assert recipe is not None
     if store.store_hash != recipe.store:
         raise DataError(
             f"A recipe must be used with its own store: {store_dir} is {store.store_hash}, the recipe names "
@@ -108,7 +150,7 @@ def _from_recipe(config: PseudoLabelConfig) -> tuple[Path, Recipe, VerdictMask |
     return (config.store if config.store != Path() else Path(recipe.store_path)), recipe, mask
 
 
-def _from_rule(config: PseudoLabelConfig) -> tuple[Path, Recipe, None]:
+def _from_rule(config: PseudoLabelConfig) -> tuple[Path, Recipe | None, None]:
     rule = ThresholdRule(
         mu_star=config.mu_star,
         nu_star=config.nu_star,
@@ -116,6 +158,8 @@ def _from_rule(config: PseudoLabelConfig) -> tuple[Path, Recipe, None]:
         mu_overrides=dict(config.mu_overrides),
         nu_overrides=dict(config.nu_overrides),
     )
+    if config.criterion == "class_balanced":
+        return config.path, None, None
     criterion: Criterion = config.criterion
     store_hash = PredictionStore.open(config.path).store_hash
     recipe = Recipe(store=store_hash, criterion=criterion, rule=rule, store_path=str(config.path))

@@ -1,0 +1,62 @@
+"""CBST as a strategy of self-training: the same labels as from the histograms, in every round."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from esl.config import PseudoLabelConfig, SelectionConfig
+from esl.errors import ConfigError
+from esl.files import read_json
+from esl.labeling.class_balanced import class_balanced_divisors, class_balanced_thresholds, select_class_balanced
+from esl.pipelines.self_train import SelfTraining, self_train
+from esl.presets import PRESETS
+from esl.store.predictions import PredictionStore
+from esl.training.pseudo_labels import pseudo_label_source
+from tests.integration.training_world import make_world, tiny_config
+
+LABELS = PseudoLabelConfig(source="store", criterion="class_balanced", portion=0.3)
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    world, directory = make_world(tmp_path_factory.mktemp("world")), tmp_path_factory.mktemp("experiment") / "e"
+    config = tiny_config(world, steps=1, pseudo_labels=LABELS, selection=SelectionConfig())
+    assert self_train(config, directory, SelfTraining(rounds=2))["exit_code"] == 0
+    return directory
+
+
+def test_the_portion_grows_from_round_to_round(experiment: Path) -> None:
+    rounds = read_json(experiment / "experiment.json")["rounds"]
+    assert [entry.get("portion") for entry in rounds] == [None, 0.3, 0.35]
+    assert rounds[1]["criterion"] == "class_balanced"
+
+
+def test_training_sees_the_labels_of_the_histograms(experiment: Path) -> None:
+    store = PredictionStore.open(experiment / "round_0/store")
+    config = PseudoLabelConfig(
+        source="store", criterion="class_balanced", portion=0.3, path=experiment / "round_0/store"
+    )
+    source = pseudo_label_source(config, store.class_set, store.image_ids)
+    thresholds = class_balanced_thresholds(store.histogram(), 0.3)
+    kept = 0
+    for image_id in store.image_ids:
+        maps = store.maps(image_id, divisors=class_balanced_divisors(thresholds))
+        expected = select_class_balanced(maps, thresholds)
+        assert np.array_equal(source(image_id), expected)
+        kept += int((expected != 255).sum())
+    assert kept > 0
+    recorded = read_json(experiment / "round_1/run/config.json")["data"]["pseudo_labels"]
+    assert recorded == source.digest
+    sampled = pseudo_label_source(
+        PseudoLabelConfig(**vars(config) | {"sample_every": 4}), store.class_set, store.image_ids
+    )
+    assert sampled.digest != source.digest
+
+
+def test_it_is_a_strategy_of_every_benchmark_and_comes_from_a_store() -> None:
+    assert PRESETS["demo_advent_cbst"].pseudo_labels.criterion == "class_balanced"
+    with pytest.raises(ConfigError, match="come from a store"):
+        PseudoLabelConfig(source="recipe", criterion="class_balanced")
+    with pytest.raises(ConfigError, match="portion"):
+        PseudoLabelConfig(portion=0.0)
