@@ -35,7 +35,8 @@ demo: $(VENV)/app.stamp
 	$(BIN)/python -m esl demo --out build/demo
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not e2e" $(ARGS)
+	$(BIN)/python -m pytest -m e2e $(ARGS)
 
 e2e: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
