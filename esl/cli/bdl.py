@@ -16,7 +16,7 @@ from esl.presets import PRESETS, preset
 from esl.progress import ProgressLine
 
 _USAGE = (
-    "usage: python -m esl bdl PRESET --experiment DIR [--steps N] [--criterion entropy|max_prob] [--FIELD VALUE ...]"
+    "usage: python -m esl bdl PRESET --experiment DIR [--rounds N] [--criterion entropy|max_prob] [--FIELD VALUE ...]"
 )
 
 
@@ -28,8 +28,8 @@ class BdlArguments:
     """The experiment's folder; new, or one that this command began."""
     data_root: Path = Path()
     """Folder of every data set of the presets that has no root of its own."""
-    steps: int = 2
-    """Rounds of translation, pseudo-labels and re-training."""
+    rounds: int = 2
+    """Rounds of translation, pseudo-labels and re-training: the steps of the paper."""
     image_translation: bool = True
     """+ IT: re-train on translated source images; --no-image-translation takes the originals."""
     criterion: Literal["entropy", "max_prob"] | None = None
@@ -92,7 +92,7 @@ def _bdl(arguments: BdlArguments) -> int:
     selection = replace(config.selection, data=_placed(config.selection.data, root))
     source, target = _placed(config.source, root), _placed(config.target, root)
     plan = BdlPlan(
-        steps=arguments.steps,
+        steps=arguments.rounds,
         image_translation=arguments.image_translation,
         perceptual=arguments.perceptual,
         score_on=_placed(arguments.score_on, root),

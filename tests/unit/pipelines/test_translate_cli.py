@@ -1,0 +1,67 @@
+"""`translate` and `bdl` on the command line: what they say, and how flags reach the settings."""
+
+from typing import Any
+
+import pytest
+
+from esl.cli import main
+from esl.pipelines import bdl as bdl_module
+from esl.pipelines import translate_train
+from esl.pipelines.translate_train import TranslationResult
+
+
+@pytest.mark.parametrize(
+    "words", [["translate", "train", "demo"], ["translate", "apply"], ["bdl", "demo"], ["bdl", "gta5_cityscapes"]]
+)
+def test_every_form_has_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--help"])
+    assert ended.value.code == 0
+    assert "usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["translate", "train", "gta6"], "translation preset"),
+        (["translate", "train"], "translation preset"),
+        (["translate", "draw"], "train or apply"),
+        (["bdl", "--rounds", "2"], "needs a preset"),
+        (["bdl", "camvid_day_dusk_advent"], "benchmark with image translation"),
+    ],
+)
+def test_mistakes_are_named(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_flags_reach_a_translation(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    told: list[Any] = []
+
+    def train_translation(config: Any, run: Any, **rest: Any) -> TranslationResult:
+        told.append(config)
+        return TranslationResult(run_dir=run, state="stopped", step=3, exit_code=143)
+
+    monkeypatch.setattr(translate_train, "train_translation", train_translation)
+    command = ["translate", "train", "demo", "--run", str(tmp_path), "--cycle", "5", "--data-root", "world"]
+    assert main([*command, "--source.augment.crop", "64", "64", "--target.augment.crop", "64", "64"]) == 143
+    assert told[0].cycle == 5
+    assert told[0].source.augment.crop == told[0].target.augment.crop == (64, 64)
+    assert told[0].source.root.name == "world"
+
+
+def test_flags_reach_an_experiment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    told: list[Any] = []
+
+    def bdl(config: Any, directory: Any, **rest: Any) -> dict[str, Any]:
+        told.append(config)
+        return {"stages": {}, "exit_code": 0}
+
+    monkeypatch.setattr(bdl_module, "bdl", bdl)
+    command = ["bdl", "demo", "--experiment", str(tmp_path), "--criterion", "max_prob", "--rounds", "1", "--steps", "7"]
+    assert main([*command, "--no-image-translation", "--translation.steps", "2000", "--lr", "0.5"]) == 0
+    (config,) = told
+    assert (config.plan.steps, config.plan.image_translation) == (1, False)
+    assert (config.adaptation.steps, config.adaptation.lr) == (7, 0.5)
+    assert config.adaptation.pseudo_labels.criterion == "max_prob"
+    assert not config.adaptation.network.multi_level
