@@ -14,7 +14,7 @@ export class ClassTable {
     this.which = 'nu';
     this.bars = fittedCanvas('esl-table-bars');
     this.toggle = el('button', {
-      type: 'button', class: 'esl-th-btn', title: 'Show ν(c) or μ(c) in this column',
+      type: 'button', class: 'esl-th-btn', title: 'Show ν(c) or μ(c) in this column', 'aria-label': 'Show ν(c) or μ(c)',
       onclick: () => { this.which = this.which === 'nu' ? 'mu' : 'nu'; session.emit('rule'); },
     });
     this.errorHead = el('span', { class: 'esl-th' });
@@ -40,7 +40,7 @@ export class ClassTable {
   buildRow(name, c) {
     const row = {};
     row.eye = el('button', {
-      type: 'button', class: 'esl-eye', style: { '--swatch': cssColor(this.session.info.class_colors[c]) },
+      type: 'button', class: 'esl-eye', 'aria-label': `Show ${name}`, style: { '--swatch': cssColor(this.session.info.class_colors[c]) },
       title: 'Show or hide; Alt-click shows this class alone', onclick: (event) => this.toggleEye(c, event.altKey),
     });
     row.name = el('span', { class: 'esl-name', role: 'rowheader', onclick: (event) => this.toggleEye(c, event.altKey || event.detail === 2) }, name);
@@ -49,7 +49,7 @@ export class ClassTable {
     row.mark = el('i', { class: 'esl-m' });
     row.threshold = el('span', { class: 'esl-thr', role: 'slider', tabindex: 0, 'aria-valuemin': 0, 'aria-valuemax': 1, title: 'Drag to override; double click frees it' }, row.value, row.mark);
     this.attachDrag(row.threshold, c);
-    row.lock = el('button', { type: 'button', class: 'esl-lock', onclick: () => this.toggleLock(c) }, icon(ICONS.open));
+    row.lock = el('button', { type: 'button', class: 'esl-lock', 'aria-label': `Lock the thresholds of ${name}`, onclick: () => this.toggleLock(c) }, icon(ICONS.open));
     row.root = el('div', { class: 'esl-tr', role: 'row' }, row.eye, row.name, el('span', { role: 'cell' }), row.kept, row.threshold, row.lock);
     return row;
   }
