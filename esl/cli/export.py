@@ -20,7 +20,7 @@ def run(arguments: Sequence[str]) -> int:
 def export(
     store: Path,
     out: Path,
-    criterion: Literal["entropy", "max_prob"] = "entropy",
+    criterion: Literal["entropy", "max_prob", "class_balanced"] = "entropy",
     recipe: Path = Path(),
     mu_star: float = 0.9,
     nu_star: float = 0.1,
@@ -31,6 +31,8 @@ def export(
     kinds: tuple[str, ...] = ("train_ids",),
     naming: Literal["path", "cityscapes"] = "path",
     thresholds_from: Path = Path(),
+    portion: float = 0.2,
+    sample_every: int = 1,
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
@@ -41,7 +43,7 @@ def export(
     Args:
         store: a complete prediction store.
         out: the folder to write; new, or one that this command began.
-        criterion: entropy is ESL, max_prob is SSL.
+        criterion: entropy is ESL, max_prob is SSL, class_balanced is CBST, which takes portion and sample_every alone.
         recipe: a saved recipe, instead of the flags for criterion and thresholds.
         mu_star: global threshold over max-prob, Eq. (6).
         nu_star: global threshold over entropy, Eq. (9).
@@ -52,15 +54,31 @@ def export(
         kinds: some of train_ids, label_ids, color, difference, scores, statistics, verdicts.
         naming: path keeps the image's relative path; cityscapes writes ..._gtFine_labelTrainIds.png.
         thresholds_from: another store whose medians to use, e.g. that of the training split.
+        portion: CBST's share of each predicted class.
+        sample_every: CBST counts every n-th pixel; 1 is exact, the reference code takes 4.
         dry_run: only say what would be written.
         json: print the result as JSON.
     """
     from esl.cli.thresholds import rule_of
     from esl.pipelines.export import export_labels
+    from esl.pipelines.export_class_balanced import export_class_balanced
     from esl.store.predictions import PredictionStore
     from esl.store.recipes import Recipe, load_recipe
 
     opened = PredictionStore.open(store)
+    chosen_kinds = [*dict.fromkeys([*kinds, *(["color"] if color else [])])]
+    if criterion == "class_balanced":
+        if recipe != Path() or thresholds_from != Path() or override or mu_override or dry_run:
+            raise ConfigError(
+                "Class-balanced labels take portion and sample_every; leave out recipe, overrides, thresholds-from and "
+                "dry-run."
+            )
+        balanced = export_class_balanced(
+            opened, out, portion=portion, sample_every=sample_every, kinds=chosen_kinds, naming=naming,
+            command=sys.argv, progress=ProgressLine("export"),
+        )  # fmt: skip
+        show(balanced, as_json=json)
+        return 0
     medians = opened if thresholds_from == Path() else PredictionStore.open(thresholds_from)
     rule = rule_of(mu_star, nu_star, mode, override, mu_override, opened.class_set.names)
     chosen, mask = Recipe(store=medians.store_hash, criterion=criterion, rule=rule), None
@@ -72,7 +90,7 @@ def export(
         opened,
         chosen,
         out,
-        kinds=[*dict.fromkeys([*kinds, *(["color"] if color else [])])],
+        kinds=chosen_kinds,
         mask=mask,
         scores=None if medians is opened else medians.histogram(),
         naming=naming,

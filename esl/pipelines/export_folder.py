@@ -33,7 +33,7 @@ class ExportFolder:
         """Relative path -> sha256 of each file."""
         self.num_bytes = 0
 
-    def begin(self, recipe: Recipe, mask: VerdictMask | None) -> None:
+    def begin(self, recipe: Recipe | None, mask: VerdictMask | None) -> None:
         """Claim a new folder, or go on in one that this export began; sweep what a killed one left.
 
         Raises:
@@ -53,7 +53,8 @@ class ExportFolder:
             write_json(manifest, {**self._header, "is_complete": False})
         for stray in self.path.rglob(f".*{PARTIAL_SUFFIX}"):
             stray.unlink(missing_ok=True)
-        save_recipe(self.path / "recipe", recipe, mask)
+        if recipe is not None:  # class-balanced labels have none: the header says it all
+            save_recipe(self.path / "recipe", recipe, mask)
 
     def _go_on(self, found: Mapping[str, Any]) -> None:
         differing = [key for key, value in self._header.items() if found.get(key) != value]

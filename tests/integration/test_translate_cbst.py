@@ -5,14 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from esl.cli import main
 from esl.config import PseudoLabelConfig, SelectionConfig
 from esl.errors import ConfigError
 from esl.files import read_json
+from esl.images import read_ids
 from esl.labeling.class_balanced import class_balanced_divisors, class_balanced_thresholds, select_class_balanced
 from esl.pipelines.self_train import SelfTraining, self_train
 from esl.presets import PRESETS
 from esl.store.predictions import PredictionStore
-from esl.training.pseudo_labels import pseudo_label_source
+from esl.training.pseudo_labels import class_balanced_labels, pseudo_label_source
 from tests.integration.training_world import make_world, tiny_config
 
 LABELS = PseudoLabelConfig(source="store", criterion="class_balanced", portion=0.3)
@@ -60,3 +62,27 @@ def test_it_is_a_strategy_of_every_benchmark_and_comes_from_a_store() -> None:
         PseudoLabelConfig(source="recipe", criterion="class_balanced")
     with pytest.raises(ConfigError, match="portion"):
         PseudoLabelConfig(portion=0.0)
+
+
+def test_an_export_writes_these_labels(experiment: Path, tmp_path: Path) -> None:
+    store = PredictionStore.open(experiment / "round_0/store")
+    command = [
+        "export",
+        "--store",
+        str(store.directory),
+        "--out",
+        str(tmp_path / "out"),
+        "--criterion",
+        "class_balanced",
+    ]
+    assert main([*command, "--portion", "0.3"]) == 0
+    assert main([*command, "--portion", "0.3"]) == 0, "the same command goes on"
+    assert main([*command, "--portion", "0.4"]) == 2, "another portion is another export"
+    labels = class_balanced_labels(store.directory, 0.3)
+    for image_id in store.image_ids:
+        written = read_ids(tmp_path / "out" / Path(image_id).with_suffix(".png"))
+        assert np.array_equal(written, labels(image_id))
+    manifest = read_json(tmp_path / "out/manifest.json")
+    assert manifest["is_complete"]
+    assert manifest["coverage"] == pytest.approx(np.mean([(labels(i) != 255).mean() for i in store.image_ids]))
+    assert main([*command, "--portion", "0.3", "--kinds", "difference"]) == 2
