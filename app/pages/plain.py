@@ -47,18 +47,20 @@ def build(library: Library) -> gr.Blocks:
             headers=list(views.HEADERS), datatype=_DATATYPES, interactive=False,
             label="Coverage and error per predicted class", elem_id="plain-table", max_height=760,
         )  # fmt: skip
-        timer = gr.Timer(1.5)
+        counted = gr.Textbox("", label="Counted", visible="hidden")
+        timer = gr.Timer(1.0)
         handlers = Handlers(library)
         inputs = [store, image, *controls[:3], controls[3]]
         quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "concurrency_limit": None}
         moved = [c.change for c in controls[:3]]
         gr.on([image.change, *moved, controls[3].change], handlers.panels, inputs, [*pictures, status],
               api_name="panels", **quiet)  # fmt: skip
-        gr.on([image.change, *moved, controls[4].change], handlers.numbers, [store, image, *controls[:3], controls[4]],
+        gr.on([image.change, *moved, controls[4].change, counted.change], handlers.numbers, [store, image, *controls[:3], controls[4]],
               [table, plot, note], api_name="numbers", **quiet)  # fmt: skip
         store.change(handlers.images, [store, image], [image, legend, status], api_name="images", **quiet)
+        store.change(lambda: gr.Timer(active=True), None, timer, api_visibility="private", show_progress="hidden")
         page.load(handlers.stores, [store], [store], api_visibility="private", show_progress="hidden")
-        timer.tick(handlers.tick, [store, image, status], [store, image, timer, status], api_visibility="private",
+        timer.tick(handlers.tick, [store, image, status], [store, image, timer, counted, status], api_visibility="private",
                    show_progress="hidden", concurrency_limit=None)  # fmt: skip
     return cast(gr.Blocks, page)
 
@@ -97,7 +99,7 @@ class Handlers:
         self.numbers = _public(said_in_place(3)(self._numbers), _NUMBERS)
         self.images = _public(said_in_place(3)(self._images), _IMAGES)
         self.stores = self._stores
-        self.tick = said_in_place(4)(self._tick)
+        self.tick = said_in_place(5)(self._tick)
 
     def _panels(self, sid: Any, image: Any, nu: float, mu: float, source: str, opacity: float) -> tuple[Any, ...]:
         opened = self._opened(sid)
@@ -128,16 +130,19 @@ class Handlers:
         return gr.Dropdown([(s.name, s.sid) for s in stores], value=held)
 
     def _tick(self, sid: Any, image: Any, status: str) -> tuple[Any, ...]:
-        """While a set grows: new stores, new images, how far it is. Stops when there is nothing to wait for."""
+        """While a set grows or is counted: new stores, new images, new numbers. Stops when there is nothing to wait for."""
         opened = self._library.get(str(sid)) or next(iter(self._library.stores()), None)
         if opened is None:
-            return gr.skip(), gr.skip(), gr.skip(), _waiting(self._library)
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip(), _waiting(self._library)
         is_new = str(sid) != opened.sid
-        is_over = opened.store.is_complete and not is_new
+        numbers = self._library.numbers(opened)
+        is_growing = not opened.store.is_complete or "Extracting" in status
+        is_over = numbers.is_complete and not is_new
         return (
             self._stores(sid) if is_new else gr.skip(),
-            gr.skip() if is_new else gr.Dropdown(_choices(opened), value=_first_done(opened, image)),
+            gr.skip() if is_new or not is_growing else gr.Dropdown(_choices(opened), value=_first_done(opened, image)),
             gr.Timer(active=not is_over),
+            f"{opened.sid} {numbers.num_counted}",
             _progress(opened),
         )
 

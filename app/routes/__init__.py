@@ -16,6 +16,7 @@ from app.routes import (
     uploads,
     verdicts,
 )
+from app.routes.answers import ApiError
 
 API_BASE = "/api/v1"
 
@@ -25,4 +26,10 @@ def make_router() -> APIRouter:
     router = APIRouter(prefix=API_BASE)
     for part in (stores, images, uploads, numbers, queue, verdicts, recipes, exports, jobs, opening, runs, data_check):
         router.include_router(part.router)
+    router.add_api_route("/{rest:path}", _nothing_here, methods=["GET", "POST", "PUT", "DELETE"])
     return router
+
+
+def _nothing_here(rest: str) -> None:
+    """Answer for this API what would else fall through to the page."""
+    raise ApiError(404, "There is no such route; docs/api.md lists them.")

@@ -8,25 +8,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from fastapi import FastAPI
+from clients import api_client
 from starlette.testclient import TestClient
 from worlds import make_library, make_store
 
 from app.library import Library
 from app.opened import OpenStore
-from app.routes import make_router
-from app.routes.answers import add_error_answers
-from app.security import Access, SecurityMiddleware
-
-
-def api_client(library: Library, access: Access | None = None, user: str = "") -> TestClient:
-    """The HTTP API alone, without Gradio."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.library = library
-    add_error_answers(app)
-    app.include_router(make_router())
-    app.add_middleware(SecurityMiddleware, access=access or Access())
-    return TestClient(app, base_url="http://localhost:7860")
 
 
 @pytest.fixture

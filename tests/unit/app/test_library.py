@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import api_client
+from clients import api_client
 from worlds import make_library, make_store
 
 from app.library import Library

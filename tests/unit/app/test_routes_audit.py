@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import api_client
+from clients import api_client
 from starlette.testclient import TestClient
 from test_routes_numbers import levels
 from worlds import MAP_SIZE, NAMES, make_library

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from conftest import api_client
+from clients import api_client
 from starlette.testclient import TestClient
 from worlds import NAMES, logits_of, make_store
 

@@ -63,7 +63,7 @@ def test_a_named_version_is_kept_for_ever_and_an_etag_gives_304(client: TestClie
 
 
 def test_far_clients_get_packed_bytes(opened: OpenStore, library: object) -> None:
-    from conftest import api_client
+    from clients import api_client
 
     client = api_client(library)  # type: ignore[arg-type]
     far = TestClient(client.app, base_url="http://localhost", client=("10.0.0.7", 1234))

@@ -1,0 +1,85 @@
+"""The inspector in a real browser: every screen opens, hostile names stay text, many tabs are no trouble."""
+
+import json
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page
+from serving import Server, Watched
+
+SCREENS = ("inspect", "thresholds", "audit", "export")
+
+
+def open_page(server: Server, page: Page, screen: str = "inspect", more: str = "") -> None:
+    page.goto(f"{server.url}/#tab={screen}{more}")
+    page.wait_for_selector(f"#esl-screen-{screen} .esl .esl-top, #esl-screen-{screen} .esl main", state="visible")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (2560, 1440)])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_opens(
+    server: Server, watch: Callable[..., Watched], artefacts: Path, screen: str, width: int, height: int, theme: str
+) -> None:
+    page = watch(width, height).page
+    page.add_init_script(f"localStorage.setItem('esl.theme', '{theme}')")
+    open_page(server, page, screen)
+    if screen == "inspect":
+        page.wait_for_function("[...document.querySelectorAll('#esl-screen-inspect canvas')].length >= 4")
+    page.wait_for_timeout(800)
+    page.screenshot(path=artefacts / f"{screen}-{theme}-{width}.png")
+    root = page.locator(f"#esl-screen-{screen} .esl")
+    box = root.bounding_box()
+    assert box is not None
+    assert box["width"] >= width - 8
+    assert root.get_attribute("data-theme") == theme
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_hostile_name_is_text_everywhere(server: Server, watch: Callable[..., Watched]) -> None:
+    page = watch().page
+    open_page(server, page, more="&i=2")
+    page.wait_for_function("document.body.innerText.includes('${alert(1)}<img src=x onerror=alert(1)>')")
+    for screen in SCREENS[1:]:
+        page.get_by_role("tab", name=screen.capitalize(), exact=True).click()
+        page.wait_for_timeout(500)
+    page.goto(server.url + "/plain/")
+    page.wait_for_function("document.querySelectorAll('.esl-panel img').length === 4")
+    assert page.evaluate("document.querySelectorAll('img[src=x]').length") == 0
+
+
+def test_tabs_keep_their_screens(server: Server, watch: Callable[..., Watched]) -> None:
+    page = watch().page
+    open_page(server, page)
+    page.wait_for_selector("#esl-screen-inspect canvas")
+    page.evaluate("document.querySelector('#esl-screen-inspect canvas').dataset.mark = 'here'")
+    page.get_by_role("tab", name="Thresholds", exact=True).click()
+    page.wait_for_selector("#esl-screen-thresholds .esl", state="visible")
+    page.get_by_role("tab", name="Inspect", exact=True).click()
+    page.wait_for_selector("#esl-screen-inspect canvas[data-mark=here]", state="visible")
+
+
+def test_eight_tabs_open_without_a_hang(server: Server, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(60_000)
+    pages = [context.new_page() for _ in range(8)]
+    for page in pages:
+        open_page(server, page)
+    for page in pages:
+        page.wait_for_function("document.querySelectorAll('#esl-screen-inspect canvas').length >= 4")
+    context.close()
+
+
+def test_what_the_browser_fetches_is_what_the_library_derives(server: Server, watch: Callable[..., Watched]) -> None:
+    page = watch().page
+    open_page(server, page)
+    sid = json.load(urllib.request.urlopen(server.url + "/api/v1/stores"))[0]["sid"]
+    script = "url => fetch(url).then((r) => r.arrayBuffer()).then((b) => Array.from(new Uint8Array(b)))"
+    got = page.evaluate(script, f"/api/v1/stores/{sid}/images/0/maps?kinds=pred,conf,ent")
+    from esl.store.predictions import PredictionStore
+
+    maps = PredictionStore.open(server.folder / "store").maps("a/one.png")
+    assert bytes(got) == b"".join(np.ascontiguousarray(m).tobytes() for m in (maps.label, maps.max_prob, maps.entropy))
