@@ -65,7 +65,7 @@ _DEMO_VIEW = AugmentConfig(crop=(192, 384), flip=True, gamma=0.2, gain=0.1)
 _DEMO = TrainConfig(
     source=DataConfig(dataset="demo", split="source_train", size=(256, 512), augment=_DEMO_VIEW),
     target=DataConfig(
-        dataset="demo", split="target_train", size=(256, 512), augment=AugmentConfig(crop=(192, 384), flip=True)
+        dataset="demo", split="target_train", size=(256, 512), augment=AugmentConfig(crop=(128, 256), flip=True)
     ),
     network=NetworkConfig(
         backbone="mobilenet_v2",
@@ -126,11 +126,14 @@ def _family(benchmark: str, base: TrainConfig, methods: tuple[MethodConfig, ...]
 def _with_method(base: TrainConfig, method: MethodConfig) -> TrainConfig:
     """`base` with a method, and what the published code of that method changes beside the losses."""
     is_paper = base.network.backbone == "resnet101"
-    if is_paper and method.name.startswith("adaptsegnet"):
+    if not is_paper:
+        # A discriminator of full width would cost a laptop more than the network that it judges.
+        return replace(base, method=replace(method, discriminator_width=16) if method.is_adversarial else method)
+    if method.name.startswith("adaptsegnet"):
         # Its heads returned after two branches; its runs stop later on the same schedule.
         network = replace(base.network, aspp_branches=2)
         return replace(base, method=method, network=network, steps=min(150_000, base.schedule_steps))
-    if is_paper and base.source.dataset == "synthia" and method.name == "advent":
+    if base.source.dataset == "synthia" and method.name == "advent":
         # DADA's configs, the only public ones of this benchmark, have a single head.
         return replace(base, method=method, network=replace(base.network, multi_level=False))
     return replace(base, method=method)
@@ -140,7 +143,7 @@ _ALL = (SOURCE_ONLY, MINENT, ADAPTSEGNET, ADAPTSEGNET_LS, ADVENT)
 
 PRESETS: Mapping[str, TrainConfig] = MappingProxyType(
     _family("demo", _DEMO, _ALL)
-    | _family("camvid_day_dusk", _CAMVID, _ALL)
+    | _family("camvid_day_dusk", replace(_CAMVID, batch_size=2), _ALL)
     | dict([_named("camvid_day_source_only", replace(_CAMVID, method=SOURCE_ONLY, target=DataConfig()))])
     | _family("gta5_cityscapes", _GTA5_CITYSCAPES, _ALL)
     | _family("synthia_cityscapes", _SYNTHIA_CITYSCAPES, _ALL)

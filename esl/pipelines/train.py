@@ -180,6 +180,7 @@ def open_inputs(config: TrainConfig) -> Inputs:
 
 
 def _record_start(config: TrainConfig, run: RunDirectory, resolved: dict[str, Any], inputs: Inputs) -> None:
+    run.sweep()
     sweep_partial(run.checkpoints_dir)
     now = {"config": config_to_json(config), "data": inputs.digests}
     if run.exists:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from esl.errors import CheckpointError, DataError
-from esl.files import read_json, write_json
+from esl.files import PARTIAL_SUFFIX, read_json, write_json
 from esl.store.processes import process_started
 
 RunState = Literal["queued", "running", "stopping", "stopped", "done", "failed", "crashed"]
@@ -126,6 +126,12 @@ class RunDirectory:
             for number, line in enumerate(stream):
                 if number >= after and line.endswith("\n"):
                     yield json.loads(line)
+
+    def sweep(self) -> None:
+        """Remove what writers that were killed left behind; only the holder of the lock may."""
+        for folder in (self.path, self.checkpoints_dir, self.path / "recipe"):
+            for left in folder.glob(f".*{PARTIAL_SUFFIX}"):
+                left.unlink(missing_ok=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

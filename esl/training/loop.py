@@ -25,6 +25,10 @@ Scores = Mapping[str, Any]
 """What an evaluation says: `miou` and whatever else shall stand in metrics.jsonl."""
 
 
+ADVERSARY_HAS_WON = 5.0
+"""Mean of the fooling loss above which the log says, once, that the discriminator is too strong."""
+
+
 @dataclass(kw_only=True)
 class Position:
     """Where a run is: all of its state that is neither weights nor optimiser."""
@@ -180,9 +184,16 @@ class Loop:
         line = {"kind": "train", "step": position.step, "lr": self.config.lr * factor, **means}
         self.log.metrics({**line, "images_without_labels": position.num_without_labels, "rate": self._rate()})
         self._last_means = means
+        if not self._warned and means.get("adv_main", 0.0) > ADVERSARY_HAS_WON:
+            self._warned = True
+            self.log.say(
+                f"Warning at step {position.step}: adv_main is {means['adv_main']:.1f}; above {ADVERSARY_HAS_WON:g} the "
+                "discriminator has won and teaches little. See docs/training.md."
+            )
         position.sums, position.num_summed = {}, 0
 
     _last_means: Mapping[str, float] = {}
+    _warned = False
 
     def _evaluate_and_save(self) -> None:
         """Score the network, remember the best, and write a checkpoint; a stop in between leaves the score for later."""
