@@ -21,8 +21,22 @@ def cross_entropy_per_image(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         (B,) float32.
     """
-    losses = functional.cross_entropy(logits.float(), labels, ignore_index=IGNORE, reduction="none")
-    return losses.sum((1, 2)) / labelled_pixels(labels).clamp(min=1)
+    return _pixel_losses(logits.float(), labels).sum((1, 2)) / labelled_pixels(labels).clamp(min=1)
+
+
+def _pixel_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """(B, H, W) negative log-likelihood, 0 where ignored."""
+    if not (logits.is_cuda and torch.are_deterministic_algorithms_enabled()):
+        return functional.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="none")
+    return _pixel_losses_by_gather(logits, labels)
+
+
+def _pixel_losses_by_gather(logits: Tensor, labels: Tensor) -> Tensor:
+    """The same by other operations: CUDA's own kernel for maps adds up in an order that changes from run to run."""
+    is_labelled = labels != IGNORE
+    log_probs = functional.log_softmax(logits, dim=1)
+    chosen = log_probs.gather(1, torch.where(is_labelled, labels, 0)[:, None])[:, 0]
+    return torch.where(is_labelled, -chosen, 0.0)
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:

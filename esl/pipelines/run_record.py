@@ -24,7 +24,9 @@ Accelerator = Literal["auto", "cpu", "cuda"]
 PseudoLabels = StoredPseudoLabels | FolderPseudoLabels | ClassBalancedPseudoLabels
 
 
-def resolve(config: TrainConfig | TranslationConfig, run: RunDirectory, accelerator: Accelerator, ranks: int) -> dict[str, Any]:
+def resolve(
+    config: TrainConfig | TranslationConfig, run: RunDirectory, accelerator: Accelerator, ranks: int
+) -> dict[str, Any]:
     """Device, precision and ranks: decided at the first start, and kept (decision 18)."""
     device = resolve_device(accelerator)
     fresh: dict[str, Any] = {

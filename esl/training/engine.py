@@ -1,5 +1,6 @@
 """Networks and optimisers of a run, on its device, in its precision, over its ranks."""
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -98,6 +99,7 @@ class Engine:
     def _set_up(self) -> Networks:
         fabric = self.fabric
         if self.config.deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             torch.use_deterministic_algorithms(True)
             torch.backends.cudnn.benchmark = False
         wrapped = {}

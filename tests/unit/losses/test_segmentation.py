@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from esl.losses.segmentation import cross_entropy_per_image, num_without_labels, segmentation_loss
+from esl.losses.segmentation import (
+    _pixel_losses,
+    _pixel_losses_by_gather,
+    cross_entropy_per_image,
+    num_without_labels,
+    segmentation_loss,
+)
 
 
 def test_each_image_counts_the_same_however_many_pixels_are_labelled() -> None:
@@ -33,3 +39,13 @@ def test_half_precision_logits_are_summed_in_full_precision() -> None:
     logits = (20 * torch.randn(1, 19, 64, 64)).bfloat16()
     labels = torch.randint(0, 19, (1, 64, 64))
     assert segmentation_loss(logits, labels).dtype == torch.float32
+
+
+def test_the_repeatable_form_is_the_same_loss() -> None:
+    logits = torch.randn(2, 5, 6, 7, requires_grad=True)
+    labels = torch.randint(0, 5, (2, 6, 7))
+    labels[0, :3] = 255
+    torch.testing.assert_close(_pixel_losses_by_gather(logits, labels), _pixel_losses(logits, labels))
+    (one,) = torch.autograd.grad(_pixel_losses(logits, labels).sum(), logits)
+    (two,) = torch.autograd.grad(_pixel_losses_by_gather(logits, labels).sum(), logits)
+    torch.testing.assert_close(one, two)
