@@ -1,6 +1,7 @@
 """Open the inspector: `python launch.py`, or with --store DIR, or with --checkpoint C --dataset D --data-root R --split S."""
 
 import logging
+import socket
 import sys
 import threading
 from dataclasses import dataclass
@@ -55,13 +56,16 @@ def main(config: LaunchConfig) -> None:
     """
     access = resolve_access(config.host, config.auth, config.insecure)
     _check(config)
-    from app.main import serve
-
+    listener = _listen(config.host, config.port)
     library = _library(config)
     source = _source(config)
     if source is None and config.store is not None:
         library.open(config.store)
-    serve(library, access, config.host, config.port, lambda: _begin(library, source), config.runs.absolute())
+    # The network starts while Gradio is still being imported: the first picture is what a user waits for.
+    threading.Thread(target=_begin, args=(library, source), name="begin", daemon=True).start()
+    from app.main import serve
+
+    serve(library, access, listener, config.runs.absolute())
 
 
 def _library(config: LaunchConfig) -> Library:
@@ -93,16 +97,30 @@ def _source(config: LaunchConfig) -> Source | None:
 
 
 def _begin(library: Library, source: Source | None) -> None:
-    """Extract in the background; what goes wrong is said on the page and in the log."""
-    if source is not None:
-        threading.Thread(target=_extract, args=(library, source), name="begin", daemon=True).start()
-
-
-def _extract(library: Library, source: Source) -> None:
+    """Extract in the background, or have the first image and the counts at hand; errors are said on the page and here."""
     try:
-        start_extraction(library, source)
+        if source is not None:
+            start_extraction(library, source)
+        for opened in library.stores():
+            library.numbers(opened)
+            if opened.is_done(0):
+                opened.maps(0)
     except EslError as error:
         logging.getLogger("esl").error("%s", error)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before anything slow is done, so that a port that is taken is said at once."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        raise ConfigError(
+            f"The server must be able to listen on {host} port {port}: {error.strerror}. Choose another --port."
+        ) from error
+    return listener
 
 
 def _check(config: LaunchConfig) -> None:

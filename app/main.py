@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from app.routes.viewer_files import ViewerFiles, viewer_version
 from app.run_desk import RunDesk, visible_devices
 from app.security import Access, SecurityMiddleware
 from app.theme import INSPECTOR_CSS, PLAIN_CSS, theme
-from esl.errors import ConfigError
 
 MAX_UPLOAD = "20mb"
 
@@ -75,31 +74,9 @@ def _mount(app: FastAPI, page: gr.Blocks, path: str, css: str, head: str = "") -
     )  # fmt: skip
 
 
-def serve(
-    library: Library, access: Access, host: str, port: int, begin: Callable[[], None], runs_dir: Path | None = None
-) -> None:
-    """Build the page, begin the work in the background, and serve until interrupted.
-
-    Raises:
-        ConfigError: the port is taken, or the address is not this machine's.
-    """
-    listener = _listen(host, port)
+def serve(library: Library, access: Access, listener: socket.socket, runs_dir: Path | None = None) -> None:
+    """Build the page and serve it on a bound socket until interrupted."""
     app = build_app(library, access, runs_dir)
-    begin()
-    shown = f"[{host}]" if ":" in host else host
-    print(f"ESL Inspector: http://{shown}:{listener.getsockname()[1]}", flush=True)
+    host, port = listener.getsockname()[:2]
+    print(f"ESL Inspector: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
     uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)).run([listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bind before anything slow is done, so that a port that is taken is said at once."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
-        raise ConfigError(
-            f"The server must be able to listen on {host} port {port}: {error.strerror}. Choose another --port."
-        ) from error
-    return listener

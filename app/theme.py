@@ -18,7 +18,7 @@ PLAIN_CSS = """
 .esl-legend { display: flex; flex-wrap: wrap; gap: 4px 14px; font-size: 13px; padding: 2px 2px 6px; }
 .esl-legend span { display: inline-flex; align-items: center; gap: 5px; white-space: nowrap; }
 .esl-legend i { width: 13px; height: 13px; border-radius: 3px; border: 1px solid rgba(128,128,128,.6); }
-.esl-panel img { image-rendering: pixelated; }
+.esl-panel img { image-rendering: pixelated; width: 100%; }
 """
 
 INSPECTOR_CSS = """

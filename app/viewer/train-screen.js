@@ -105,8 +105,9 @@ export class TrainScreen {
   async started(job, kind) {
     if (kind.id === 'extract') this.extracting.set(job.job, job.run);
     this.context.say(`${job.run} is ${job.state === 'running' ? 'running' : 'queued'}.`);
-    await this.poll();
+    // Shown at once: whoever goes elsewhere while the table is read again must not be brought back.
     if (kind.id !== 'extract') this.show(job.run);
+    await this.poll();
     this.again();
   }
 

@@ -66,7 +66,9 @@ def test_an_interrupted_experiment_goes_on_to_the_same_bytes(world: Path, experi
 
             return progress
 
-        assert self_train(config, tmp_path / "e", SelfTraining(), progress_of=progress_of, stop=stop)["exit_code"] == 143
+        assert (
+            self_train(config, tmp_path / "e", SelfTraining(), progress_of=progress_of, stop=stop)["exit_code"] == 143
+        )
     assert self_train(config, tmp_path / "e", SelfTraining())["exit_code"] == 0
     for run in ("round_0/run", "round_1/run"):
         assert weights_of(tmp_path / "e" / run) == weights_of(experiment / run)
