@@ -12,6 +12,7 @@ import tyro
 
 from app.extraction import DEMO_SPLIT, Source, demo_checkpoint, start_extraction
 from app.library import Library
+from app.opened import warm_kernels
 from app.security import resolve_access
 from esl.errors import ConfigError, EslError
 
@@ -62,6 +63,7 @@ def main(config: LaunchConfig) -> None:
     if source is None and config.store is not None:
         library.open(config.store)
     # The network starts while Gradio is still being imported: the first picture is what a user waits for.
+    threading.Thread(target=warm_kernels, name="warm", daemon=True).start()
     threading.Thread(target=_begin, args=(library, source), name="begin", daemon=True).start()
     from app.main import serve
 

@@ -221,5 +221,11 @@ class OpenStore:
         raise NotDoneError(f"The network has not seen {self.image_id(i)} yet; it is predicted next.")
 
 
+def warm_kernels() -> None:
+    """Compile (on a machine's first start) or load the kernels that stand between logits and the first picture."""
+    maps = derive_maps(np.zeros((2, 2, 2), np.float32), (2, 2), second=True)
+    ScoreHistogram(2).update(maps)
+
+
 def _maps_bytes(maps: PredictionMaps) -> int:
     return sum(a.nbytes for a in vars(maps).values() if isinstance(a, np.ndarray))

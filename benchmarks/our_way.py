@@ -4,12 +4,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from esl.data.transforms import resize_image
-from esl.labeling.thresholds import ScoreHistogram, ThresholdRule, Thresholds, class_thresholds
-
 from esl.classes import CITYSCAPES_19
+from esl.data.transforms import resize_image
 from esl.images import read_image
 from esl.labeling.maps import derive_maps
+from esl.labeling.thresholds import ScoreHistogram, ThresholdRule, Thresholds, class_thresholds
 from esl.models.predictor import Predictor
 from esl.store.predictions import PredictionStore, StoreManifest
 

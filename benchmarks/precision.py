@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from esl.data.transforms import resize_image
-from esl.labeling.selection import select_pseudo_label
-from esl.labeling.thresholds import Criterion, ScoreHistogram, ThresholdRule, class_thresholds
 from numpy.typing import NDArray
 
+from esl.data.transforms import resize_image
 from esl.images import read_image
 from esl.labeling.maps import PredictionMaps, derive_maps
+from esl.labeling.selection import select_pseudo_label
+from esl.labeling.thresholds import Criterion, ScoreHistogram, ThresholdRule, class_thresholds
 from esl.models.predictor import PrecisionName, Predictor
 
 CRITERIA: tuple[Criterion, ...] = ("max_prob", "entropy")
