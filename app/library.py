@@ -138,9 +138,15 @@ class Library:
         return _found(self.roots, MANIFEST_NAME)
 
     def found_checkpoints(self) -> list[Path]:
-        """Weights below the roots: `.safetensors` files with their JSON beside them."""
+        """Weights below the roots: `.safetensors` files with their JSON beside them; those of a run as the run."""
         weights = [p for root in self.roots for p in _walk(root, MAX_DEPTH) if p.suffix == ".safetensors"]
-        return sorted({p.resolve() for p in weights if p.with_suffix(".json").is_file()})[:MAX_FOUND]
+        return sorted({_run_of(p.resolve()) for p in weights if p.with_suffix(".json").is_file()})[:MAX_FOUND]
+
+
+def _run_of(weights: Path) -> Path:
+    """`runs/a/checkpoints/step_000100/model.safetensors` -> `runs/a`, whose best checkpoint is meant; others as they are."""
+    folder = weights.parent.parent
+    return folder.parent if folder.name == "checkpoints" else weights
 
 
 def _found(roots: Iterable[Path], name: str) -> list[Path]:

@@ -1,0 +1,130 @@
+"""Extraction inside the server: looked at while it grows, the wanted image first, cancelled and gone on with."""
+
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from clients import api_client
+from numpy.typing import NDArray
+from worlds import MAP_SIZE, NAMES, make_store
+
+from app import extraction
+from app.extraction import Source, start_extraction, store_dir
+from app.library import Library
+from esl.errors import CheckpointError
+
+
+class SlowPredictor:
+    """Waits for a step of the test before each image."""
+
+    device, precision = "cpu", "fp32"
+
+    def __init__(self) -> None:
+        self.steps = threading.Semaphore(0)
+        self.info = SimpleNamespace(num_classes=5, to_json=lambda: {"provenance": {}, "architecture": "slow"})
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if images.any():  # not the blank one that tells the size
+            assert self.steps.acquire(timeout=30)
+        rng = np.random.default_rng(int(images.sum()))
+        return rng.normal(0, 3, (len(images), 5, 7, 13)).astype(np.float32)
+
+
+@pytest.fixture
+def predictor(monkeypatch: pytest.MonkeyPatch) -> SlowPredictor:
+    slow = SlowPredictor()
+    monkeypatch.setattr(extraction, "load_predictor", lambda *_: slow)
+    return slow
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    make_store(tmp_path, done=0, name="unused")
+    return Source(checkpoint=tmp_path / "c.safetensors", dataset="folder", data_root=tmp_path / "data", split="all")
+
+
+def wait_until(condition: Any) -> None:
+    for _ in range(1500):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+def test_a_store_is_there_before_its_images_and_the_wanted_one_comes_early(
+    library: Library, predictor: SlowPredictor, source: Source
+) -> None:
+    opened, job = start_extraction(library, source)
+    assert (opened.store.num_done, job.state, opened.store.map_size) == (0, "running", MAP_SIZE)
+    client = api_client(library)
+    (line,) = client.get("/api/v1/stores").json()
+    assert (line["num_done"], line["num_images"]) == (0, 3)
+    assert client.get(f"/api/v1/stores/{opened.sid}").json()["job"] == job.id
+    predictor.steps.release()
+    wait_until(lambda: opened.store.num_done == 1)
+    assert client.get(f"/api/v1/stores/{opened.sid}/images/0/maps").status_code == 200
+    predictor.steps.release(2)
+    wait_until(lambda: job.is_over)
+    status = client.get(f"/api/v1/jobs/{job.id}").json()
+    assert (status["state"], status["done"], status["total"]) == ("done", 3, 3)
+    assert opened.job == ""
+    assert opened.store.is_complete
+    assert client.get(f"/api/v1/stores/{opened.sid}").json()["can_upload"]
+
+
+def test_cancel_keeps_what_is_done_and_the_same_source_goes_on(
+    library: Library, predictor: SlowPredictor, source: Source
+) -> None:
+    opened, job = start_extraction(library, source)
+    predictor.steps.release()
+    wait_until(lambda: opened.store.num_done == 1)
+    assert api_client(library).delete(f"/api/v1/jobs/{job.id}").json() == {"ok": True}
+    predictor.steps.release(3)
+    wait_until(lambda: job.is_over)
+    assert job.state == "cancelled"
+    done = opened.store.refresh()
+    assert 1 <= done < 3
+    again, second = start_extraction(library, source)
+    assert again is opened
+    wait_until(lambda: second.is_over)
+    wait_until(lambda: again.store.refresh() == 3)
+    assert second.state == "done"
+
+
+def test_a_checkpoint_that_cannot_be_used_is_said_to_who_asked(
+    library: Library, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise CheckpointError("A checkpoint must be whole; this one is not.")
+
+    monkeypatch.setattr(extraction, "load_predictor", broken)
+    with pytest.raises(CheckpointError, match="must be whole"):
+        start_extraction(library, source)
+    assert library.stores() == []
+    assert library.jobs.all()[-1].state == "failed"
+
+
+def test_the_same_source_has_the_same_folder_and_a_named_one_wins(
+    library: Library, source: Source, tmp_path: Path
+) -> None:
+    assert store_dir(library, source) == store_dir(library, source)
+    assert store_dir(library, source).parent == library.stores_dir
+    named = Source(checkpoint=source.checkpoint, dataset="folder", split="../x", store=tmp_path / "here")
+    assert store_dir(library, named) == tmp_path / "here"
+    odd = Source(checkpoint=source.checkpoint, dataset="folder", split="../../x")
+    assert store_dir(library, odd).parent == library.stores_dir
+    assert len(NAMES) == 3
+
+
+def test_runs_and_loose_weights_are_found(library: Library, tmp_path: Path) -> None:
+    for path in ("runs/a/checkpoints/step_1/model", "runs/a/checkpoints/step_2/model", "weights/b"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{path}.safetensors").touch()
+        (tmp_path / f"{path}.json").touch()
+    (tmp_path / "runs/a/checkpoints/step_2/optim.safetensors").touch()
+    found = api_client(library).get("/api/v1/open").json()["checkpoints"]
+    assert [c["name"] for c in found] == ["runs/a", "weights/b.safetensors"]
