@@ -100,7 +100,8 @@ class SetNumbers:
         """Sparse counts of the images counted so far."""
         with self._lock:
             if self._table is None or self._table.images.size != len(self._counts):
-                self._table = RankTable.of(dict(self._counts), self._opened.num_classes)
+                self._table = RankTable.of(self._counts, self._opened.num_classes)
+                self._counts = self._table.split()  # views into the table, so that nothing is held twice
             return self._table
 
     def _run(self) -> None:

@@ -1,5 +1,7 @@
 """The audit's queue: boundary arcs of the difference, sampled so that rates can be said of all of them."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +19,7 @@ from esl.pipelines.arcs import Arc, Sampling, find_arcs, sample_arcs
 from esl.pipelines.ranking import RankTable
 
 router = APIRouter(prefix="/stores/{sid}")
+_THREADS = min(4, os.cpu_count() or 1)
 MAX_IMAGES = 48
 """Images looked at for one queue; enough arcs for an afternoon, found in seconds."""
 
@@ -40,7 +43,9 @@ def queue(question: QueueQuestion, opened: StoreDep, library: LibraryDep) -> dic
     candidates = _candidates(question, opened)
     table = library.numbers(opened).table() if question.sampling == "top" else None
     images = _choose(question, candidates, levels, table)
-    arcs = [arc for i in images for arc in _arcs(opened, i, levels, question.direction)]
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="arcs") as pool:
+        found = list(pool.map(lambda i: _arcs(opened, i, levels, question.direction), images))
+    arcs = [arc for one in found for arc in one]
     scale = len(candidates) / max(1, len(images))
     sample = sample_arcs(arcs, question.sampling, question.seed, question.limit, scale=scale)
     return {
