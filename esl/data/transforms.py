@@ -5,9 +5,7 @@ time. Both round between their two passes, which makes a few values in 100,000 d
 """
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 
 def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -23,6 +21,9 @@ def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.
     if image.shape[:2] == tuple(size):
         return np.ascontiguousarray(image)
     # Torch warns of arrays that nobody may write to, such as views of a file.
+    import torch  # half a gigabyte and seconds: who only opens a data set, as the page does, needs none of it
+    from torch.nn import functional
+
     planes = torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None]
     resized = functional.interpolate(planes, size=tuple(size), mode="bicubic", antialias=True, align_corners=False)
     return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
