@@ -117,10 +117,17 @@ class StoreManifest:
         return hashlib.sha256(json.dumps(value, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
     def differences(self, other: "StoreManifest") -> list[str]:
-        """What `other` has otherwise, one phrase for each field: `interpolate: 'probs' in the store, now 'logits'`."""
+        """What `other` has otherwise, one phrase for each field: `interpolate: 'probs' in the store, now 'logits'`.
+
+        Where the data set lies is no difference: folders move.
+        """
         mine, theirs = self.to_json(), json.loads(json.dumps(other.to_json()))
         mine = json.loads(json.dumps(mine))
-        return [_difference(name, mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]]
+        return [
+            _difference(name, mine[name], theirs[name])
+            for name in mine
+            if mine[name] != theirs[name] and name != "root"
+        ]
 
 
 def _difference(name: str, mine: Any, theirs: Any) -> str:

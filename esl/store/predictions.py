@@ -73,6 +73,10 @@ class PredictionStore:
                     f"A store goes on only with what it was begun with; {directory} differs in {'; '.join(differences)}. "
                     "Repeat the first command, or name a new --store."
                 )
+            if store.manifest.root != manifest.root:
+                # The data set has moved, which changes no number: labels and photos are looked for where it is now.
+                write_json(directory / MANIFEST_NAME, manifest.to_json())
+                store = cls.open(directory, rank=rank, world=world)
             store.start_writing()
             return store
         _refuse_foreign_files(directory)

@@ -139,7 +139,7 @@ def test_a_custom_class_set_travels_with_the_store(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"interpolate": "logits"}, {"map_size": (8, 8)}, {"precision": "bf16"}, {"model": {"name": "fake", "sha256": "11"}}, {"image_ids": IDS[:3]}, {"root": "/other"}],
+    [{"interpolate": "logits"}, {"map_size": (8, 8)}, {"precision": "bf16"}, {"model": {"name": "fake", "sha256": "11"}}, {"image_ids": IDS[:3]}],
 )  # fmt: skip
 def test_another_manifest_is_refused_and_the_difference_named(tmp_path: Path, changes: dict[str, object]) -> None:
     fill(tmp_path / "s", IDS[:2])
@@ -147,6 +147,13 @@ def test_another_manifest_is_refused_and_the_difference_named(tmp_path: Path, ch
     with pytest.raises(DataError, match=next(iter(changes))):
         PredictionStore.create(tmp_path / "s", manifest(**changes))
     assert contents(tmp_path / "s") == before
+
+
+def test_a_data_set_that_has_moved_is_followed(tmp_path: Path) -> None:
+    fill(tmp_path / "s", IDS[:2])
+    with PredictionStore.create(tmp_path / "s", manifest(root="/moved")) as store:
+        assert store.num_done == 2
+    assert PredictionStore.open(tmp_path / "s").manifest.root == "/moved"
 
 
 def test_a_folder_with_other_things_is_not_a_store(tmp_path: Path) -> None:
