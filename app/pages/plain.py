@@ -7,6 +7,7 @@ The inspector replaces it for daily work; it stays at /plain as the simplest way
 import html
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import gradio as gr
@@ -39,30 +40,62 @@ def build(library: Library) -> gr.Blocks:
             with gr.Column(scale=3, min_width=480):
                 pictures = _pictures()
                 legend = gr.HTML("", js_on_load="", elem_id="plain-legend", apply_default_css=False)
+                table = gr.Dataframe(
+                    headers=list(views.HEADERS), datatype=_DATATYPES, interactive=False,
+                    label="Coverage and error per predicted class", elem_id="plain-table", max_height=900,
+                )  # fmt: skip
             with gr.Column(scale=2, min_width=420):
                 controls = _controls()
                 note = gr.Textbox(label="In short", interactive=False, lines=2, elem_id="plain-summary")
                 plot = gr.Plot(show_label=False, elem_id="plain-plot")
-        table = gr.Dataframe(
-            headers=list(views.HEADERS), datatype=_DATATYPES, interactive=False,
-            label="Coverage and error per predicted class", elem_id="plain-table", max_height=760,
-        )  # fmt: skip
         counted = gr.Textbox("", label="Counted", visible="hidden")
         timer = gr.Timer(1.0)
-        handlers = Handlers(library)
-        inputs = [store, image, *controls[:3], controls[3]]
-        quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "concurrency_limit": None}
-        moved = [c.change for c in controls[:3]]
-        gr.on([image.change, *moved, controls[3].change], handlers.panels, inputs, [*pictures, status],
-              api_name="panels", **quiet)  # fmt: skip
-        gr.on([image.change, *moved, controls[4].change, counted.change], handlers.numbers, [store, image, *controls[:3], controls[4]],
-              [table, plot, note], api_name="numbers", **quiet)  # fmt: skip
-        store.change(handlers.images, [store, image], [image, legend, status], api_name="images", **quiet)
-        store.change(lambda: gr.Timer(active=True), None, timer, api_visibility="private", show_progress="hidden")
-        page.load(handlers.stores, [store], [store], api_visibility="private", show_progress="hidden")
-        timer.tick(handlers.tick, [store, image, status], [store, image, timer, counted, status], api_visibility="private",
-                   show_progress="hidden", concurrency_limit=None)  # fmt: skip
+        parts = Parts(store, image, status, pictures, legend, table, controls, note, plot, counted, timer)
+        _wire(page, parts, Handlers(library))
     return cast(gr.Blocks, page)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The components that events read and write."""
+
+    store: gr.Dropdown
+    image: gr.Dropdown
+    status: gr.Textbox
+    pictures: list[gr.Image]
+    legend: gr.HTML
+    table: gr.Dataframe
+    controls: list[Any]
+    """nu*, mu*, source of the medians, opacity, scope of the table."""
+    note: gr.Textbox
+    plot: gr.Plot
+    counted: gr.Textbox
+    """Hidden; its change says that the set's numbers moved on."""
+    timer: gr.Timer
+
+
+def _wire(page: gr.Blocks, p: Parts, handlers: "Handlers") -> None:
+    inputs = [p.store, p.image, *p.controls[:3]]
+    nu, mu, source, opacity, scope = p.controls
+    quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "concurrency_limit": None}
+    moved = [p.image.change, nu.change, mu.change, source.change]
+    gr.on(
+        [*moved, opacity.change],
+        handlers.panels,
+        [*inputs, opacity],
+        [*p.pictures, p.status],
+        api_name="panels",
+        **quiet,
+    )
+    gr.on([*moved, scope.change, p.counted.change], handlers.numbers, [*inputs, scope], [p.table, p.plot, p.note],
+          api_name="numbers", **quiet)  # fmt: skip
+    p.store.change(handlers.images, [p.store, p.image], [p.image, p.legend, p.status], api_name="images", **quiet)
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+    p.store.change(lambda: gr.Timer(active=True), None, p.timer, **private)
+    page.load(handlers.stores, [p.store], [p.store], **private)
+    p.timer.tick(
+        handlers.tick, [p.store, p.image, p.status], [p.store, p.image, p.timer, p.counted, p.status], **private
+    )
 
 
 def _pictures() -> list[gr.Image]:
