@@ -93,7 +93,7 @@ class QueueWorker:
         self.queue.set_state(job_id, "stopping", only_from=("running",))
         if job.launcher == "slurm":
             subprocess.run(["scancel", "--full", *([] if is_kill else ["--signal=TERM"]), job.remote_id], check=False)
-        elif job.pid and process_started(job.pid) == job.process_started:
+        elif job.pid and _is_alive(job):
             # The shell that wraps the run ignores SIGTERM (trap) and reports the run's own exit code.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(job.pid, signal.SIGKILL if is_kill else signal.SIGTERM)
@@ -106,7 +106,7 @@ class QueueWorker:
         if job.launcher == "slurm":
             self._settle_remote(job)
             return
-        if job.host != socket.gethostname() or not job.pid or process_started(job.pid) == job.process_started:
+        if job.host != socket.gethostname() or not job.pid or _is_alive(job):
             return
         self._children.pop(job.job_id, None)
         self._conclude(job, self._exit_code(job))
@@ -211,6 +211,11 @@ class QueueWorker:
         except OSError:
             return ""
         return lines[-1][:500] if lines else ""
+
+
+def _is_alive(job: Job) -> bool:
+    # A process that ended before its start time could be read has none on record: it is over, not alive.
+    return bool(job.process_started) and process_started(job.pid) == job.process_started
 
 
 def _without_python(argv: Sequence[str]) -> Sequence[str]:

@@ -94,6 +94,14 @@ def test_a_run_outlives_its_worker_and_a_new_one_sees_how_it_ends(tmp_path: Path
     wait(successor, lambda: state(successor, "o") == "done")
 
 
+def test_a_process_that_ended_before_it_was_looked_at_is_over(
+    worker: QueueWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("esl.pipelines.queue.process_started", lambda pid: "")
+    worker.submit(job("quick", "pass"))
+    wait(worker, lambda: state(worker, "quick") in ("done", "crashed"))
+
+
 def test_kill_ends_what_will_not_stop_and_waiting_jobs_are_removed(worker: QueueWorker) -> None:
     worker.submit(
         job(
