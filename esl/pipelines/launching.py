@@ -144,12 +144,6 @@ def _config(launch: Launch, roots: Sequence[Path], faults: dict[str, str]) -> Tr
     good = base if not launch.data_root else with_data_root(base, launch.data_root)
     if launch.recipe:
         good = replace(good, pseudo_labels=replace(good.pseudo_labels, source="recipe", path=Path(launch.recipe)))
-    for name, value in launch.values.items():
-        try:
-            good = with_values(good, {name: value})
-        except ConfigError:
-            # Two fields may only make sense together; what still fails with all of them is said below.
-            continue
     try:
         config = with_values(good, launch.values)
     except ConfigError as error:

@@ -14,7 +14,6 @@ from typing import Any
 from esl.config import TrainConfig
 from esl.config.form import command_flags
 from esl.labeling.thresholds import ThresholdRule
-from esl.models.weights import read_info
 from esl.pipelines.audit import audit_store
 from esl.pipelines.run_record import Accelerator
 from esl.pipelines.self_train import ProgressOf, SelfTraining, self_train
@@ -158,7 +157,6 @@ def _score(
 
     on = plan.score_on
     checkpoint = run / "checkpoints" / (run / "checkpoints" / "LATEST").read_text().strip()
-    read_info(checkpoint)
     return evaluate_checkpoint(
         checkpoint, dataset=on.dataset, root=on.root, split=on.split, size=on.size, class_set_name=config.class_set,
         device=accelerator, progress=progress_of("score"), should_stop=stop,
