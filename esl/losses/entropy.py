@@ -1,27 +1,51 @@
 """Entropy of predictions as something to minimise (MinEnt) or to show to a discriminator (ADVENT).
 
-Both start from logits: p log p by way of log-softmax has a finite gradient even where p underflows to 0.
+Both start from log P (`log_probabilities`): p log p by way of it has a finite gradient even where p underflows to 0.
 """
 
 import math
+from typing import Any
 
+import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.autograd.function import FunctionCtx
 
 
-def self_information(logits: Tensor) -> Tensor:
+def self_information(log_probs: Tensor) -> Tensor:
     """ADVENT's weighted self-information, -p log p / log C, per class and pixel.
 
     Args:
-        logits: (B, C, H, W) float.
+        log_probs: (B, C, H, W) float32, log P.
 
     Returns:
         (B, C, H, W) float32 in [0, log(e) / (e log C)]; its sum over classes is the normalised entropy of Eq. (8).
     """
-    log_probs = functional.log_softmax(logits.float(), dim=1)
-    return -(log_probs.exp() * log_probs) / math.log(logits.shape[1])
+    information: Tensor = _SelfInformation.apply(log_probs)
+    return information
 
 
-def entropy_loss(logits: Tensor) -> Tensor:
-    """MinEnt: the mean normalised entropy over images and pixels, a scalar in [0, 1]."""
-    return self_information(logits).sum(1).mean()
+def entropy_loss(log_probs: Tensor) -> Tensor:
+    """MinEnt: the mean normalised entropy over images and pixels of (B, C, H, W) log P, a scalar in [0, 1]."""
+    return self_information(log_probs).sum(1).mean()
+
+
+class _SelfInformation(torch.autograd.Function):
+    """exp(l) * l * k, which keeps l alone; its derivative is exp(l) * (1 + l) * k."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, *args: Any) -> Tensor:
+        (log_probs,) = args
+        ctx.save_for_backward(log_probs)
+        information: Tensor = log_probs.exp().mul_(log_probs).mul_(_factor(log_probs))
+        return information
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (log_probs,) = ctx.saved_tensors
+        slope = log_probs.exp()
+        gradient: Tensor = slope.addcmul_(slope, log_probs).mul_(gradients[0]).mul_(_factor(log_probs))
+        return gradient
+
+
+def _factor(log_probs: Tensor) -> float:
+    return -1.0 / math.log(log_probs.shape[1])

@@ -9,43 +9,32 @@ from torch import Tensor
 from torch.nn import functional
 
 from esl.classes import IGNORE
+from esl.losses.log_probs import by_pixel
 
 
-def cross_entropy_per_image(logits: Tensor, labels: Tensor) -> Tensor:
+def cross_entropy_per_image(log_probs: Tensor, labels: Tensor) -> Tensor:
     """Mean negative log-likelihood over each image's labelled pixels; 0 where an image has none.
 
     Args:
-        logits: (B, C, H, W) float.
+        log_probs: (B, C, H, W) float32, log P (`esl.losses.log_probs`).
         labels: (B, H, W) int64 train ids, 255 = ignore.
 
     Returns:
         (B,) float32.
     """
-    return _pixel_losses(logits.float(), labels).sum((1, 2)) / labelled_pixels(labels).clamp(min=1)
+    # Pixels in one row: for those torch's kernel repeats its bits on a GPU too, for maps it does not.
+    pixels = by_pixel(log_probs).flatten(0, 2)
+    losses = functional.nll_loss(pixels, labels.flatten(), ignore_index=IGNORE, reduction="none")
+    return losses.view(labels.shape).sum((1, 2)) / labelled_pixels(labels).clamp(min=1)
 
 
-def _pixel_losses(logits: Tensor, labels: Tensor) -> Tensor:
-    """(B, H, W) negative log-likelihood, 0 where ignored."""
-    if not (logits.is_cuda and torch.are_deterministic_algorithms_enabled()):
-        return functional.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="none")
-    return _pixel_losses_by_gather(logits, labels)
-
-
-def _pixel_losses_by_gather(logits: Tensor, labels: Tensor) -> Tensor:
-    """The same by other operations: CUDA's own kernel for maps adds up in an order that changes from run to run."""
-    is_labelled = labels != IGNORE
-    log_probs = functional.log_softmax(logits, dim=1)
-    chosen = log_probs.gather(1, torch.where(is_labelled, labels, 0)[:, None])[:, 0]
-    return torch.where(is_labelled, -chosen, 0.0)
-
-
-def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def segmentation_loss(log_probs: Tensor, labels: Tensor) -> Tensor:
     """Mean over images of `cross_entropy_per_image`; a scalar, finite even where all pixels are ignored.
 
     Paper: Eq. (1), Sec. 3.1 for source labels, the self-training term of Eq. (4) for pseudo-labels. The paper sums
     over pixels; all published code takes the mean, and the weights (`lambda_sl` = 1) are those of the mean.
     """
-    return cross_entropy_per_image(logits, labels).mean()
+    return cross_entropy_per_image(log_probs, labels).mean()
 
 
 def labelled_pixels(labels: Tensor) -> Tensor:

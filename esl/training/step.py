@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from esl.config import MethodConfig
 from esl.losses.adversarial import (
@@ -20,10 +19,11 @@ from esl.losses.adversarial import (
     target_discrimination_loss,
 )
 from esl.losses.entropy import entropy_loss, self_information
+from esl.losses.log_probs import log_probabilities
 from esl.losses.segmentation import segmentation_loss
 
 Outputs = Mapping[str, Tensor]
-"""Logits (B, C, h, w) of each head at the network's own resolution, by head: `aux` (if there is one) and `main`."""
+"""Maps (B, C, H, W) at the images' size by head, `aux` (if there is one) and `main`: log P, or what D is shown of it."""
 Losses = dict[str, Tensor]
 """Scalars by name: the term and the head it is for."""
 
@@ -55,74 +55,69 @@ class Networks:
 
 
 def predict(segmenter: nn.Module, images: Tensor) -> Outputs:
-    """Logits of the heads that exist."""
+    """log P of the heads that exist, at the images' size."""
     aux, main = segmenter(images)
-    return {"main": main} if aux is None else {"aux": aux, "main": main}
+    heads = {"main": main} if aux is None else {"aux": aux, "main": main}
+    height, width = images.shape[-2:]
+    return {head: log_probabilities(logits, (height, width)) for head, logits in heads.items()}
 
 
-def upsample(logits: Tensor, images: Tensor) -> Tensor:
-    """Logits at the images' size: bilinear, corners aligned, as all published code has it."""
-    return functional.interpolate(logits.float(), size=images.shape[-2:], mode="bilinear", align_corners=True)
-
-
-def source_losses(outputs: Outputs, images: Tensor, labels: Tensor) -> Losses:
+def source_losses(outputs: Outputs, labels: Tensor) -> Losses:
     """Cross-entropy on labelled source images. Paper: Eq. (1), Sec. 3.1."""
-    return {f"seg_{head}": segmentation_loss(upsample(logits, images), labels) for head, logits in outputs.items()}
+    return {f"seg_{head}": segmentation_loss(log_probs, labels) for head, log_probs in outputs.items()}
 
 
-def self_training_losses(outputs: Outputs, images: Tensor, pseudo_labels: Tensor) -> Losses:
+def self_training_losses(outputs: Outputs, pseudo_labels: Tensor) -> Losses:
     """Cross-entropy on the target's pseudo-labels. Paper: Eq. (4), Sec. 3.2."""
-    return {
-        f"sl_{head}": segmentation_loss(upsample(logits, images), pseudo_labels) for head, logits in outputs.items()
-    }
+    return {f"sl_{head}": segmentation_loss(log_probs, pseudo_labels) for head, log_probs in outputs.items()}
 
 
-def entropy_losses(outputs: Outputs, images: Tensor) -> Losses:
+def entropy_losses(outputs: Outputs) -> Losses:
     """MinEnt: the entropy of target predictions, to be made small."""
-    return {f"ent_{head}": entropy_loss(upsample(logits, images)) for head, logits in outputs.items()}
+    return {f"ent_{head}": entropy_loss(log_probs) for head, log_probs in outputs.items()}
 
 
-def judged_maps(logits: Tensor, images: Tensor, method: MethodConfig) -> Tensor:
-    """What a discriminator looks at: probabilities (AdaptSegNet) or their self-information (ADVENT)."""
-    logits = upsample(logits, images)
-    return self_information(logits) if method.discriminator_input == "self_information" else logits.softmax(1)
+def judged_maps(outputs: Outputs, networks: Networks, method: MethodConfig) -> Outputs:
+    """What each discriminator looks at: probabilities (AdaptSegNet) or their self-information (ADVENT)."""
+    show = self_information if method.discriminator_input == "self_information" else torch.exp
+    return {head: show(outputs[head]) for head in networks.discriminators}
 
 
-def adversarial_losses(outputs: Outputs, images: Tensor, networks: Networks, method: MethodConfig) -> Losses:
+def adversarial_losses(maps: Outputs, networks: Networks, method: MethodConfig) -> Losses:
     """How well the discriminators tell target from source, to be spoilt. Paper: Eq. (3), Sec. 3.1."""
     adversary = _adversary(method)
     return {
-        f"adv_{head}": fooling_loss(judge(judged_maps(outputs[head], images, method)), adversary)
-        for head, judge in networks.discriminators.items()
+        f"adv_{head}": fooling_loss(judge(maps[head]), adversary) for head, judge in networks.discriminators.items()
     }
 
 
-def discriminator_source_losses(outputs: Outputs, images: Tensor, networks: Networks, method: MethodConfig) -> Losses:
+def discriminator_source_losses(maps: Outputs, networks: Networks, method: MethodConfig) -> Losses:
     """The source half of the discriminators' loss. Paper: Eq. (2), Sec. 3.1."""
     adversary = _adversary(method)
     return {
-        f"d_{head}_source": source_discrimination_loss(judge(judged_maps(outputs[head], images, method)), adversary)
+        f"d_{head}_source": source_discrimination_loss(judge(maps[head]), adversary)
         for head, judge in networks.discriminators.items()
     }
 
 
-def discriminator_target_losses(outputs: Outputs, images: Tensor, networks: Networks, method: MethodConfig) -> Losses:
+def discriminator_target_losses(maps: Outputs, networks: Networks, method: MethodConfig) -> Losses:
     """The target half of the discriminators' loss. Paper: Eq. (2), Sec. 3.1."""
     adversary = _adversary(method)
     return {
-        f"d_{head}_target": target_discrimination_loss(judge(judged_maps(outputs[head], images, method)), adversary)
+        f"d_{head}_target": target_discrimination_loss(judge(maps[head]), adversary)
         for head, judge in networks.discriminators.items()
     }
 
 
-def target_losses(outputs: Outputs, batch: Batch, networks: Networks, method: MethodConfig) -> Losses:
+def target_losses(
+    outputs: Outputs, maps: Outputs, pseudo_labels: Tensor | None, networks: Networks, method: MethodConfig
+) -> Losses:
     """All terms on target images that the method weighs. Paper: Eq. (4), Sec. 3.2."""
-    assert batch.target_images is not None
-    losses = adversarial_losses(outputs, batch.target_images, networks, method)
+    losses = adversarial_losses(maps, networks, method)
     if method.has_entropy:
-        losses |= entropy_losses(outputs, batch.target_images)
-    if batch.pseudo_labels is not None:
-        losses |= self_training_losses(outputs, batch.target_images, batch.pseudo_labels)
+        losses |= entropy_losses(outputs)
+    if pseudo_labels is not None:
+        losses |= self_training_losses(outputs, pseudo_labels)
     return losses
 
 
@@ -162,43 +157,40 @@ def accumulate_gradients(networks: Networks, batch: Batch, method: MethodConfig,
     """
     weights = loss_weights(method)
     if batch.target_images is None:
-        losses = source_losses(
-            predict(networks.segmenter, batch.source_images), batch.source_images, batch.source_labels
-        )
+        losses = source_losses(predict(networks.segmenter, batch.source_images), batch.source_labels)
         how.backward(total(losses, weights))
         return _detached(losses)
     for judge in networks.discriminators.values():
         judge.requires_grad_(False)
     with how.without_sync(networks.segmenter):
         on_source = predict(networks.segmenter, batch.source_images)
-        losses = source_losses(on_source, batch.source_images, batch.source_labels)
+        losses = source_losses(on_source, batch.source_labels)
         how.backward(total(losses, weights))
-    kept_source = _detached(on_source)
+    source_maps = judged_maps(_detached(on_source), networks, method)
     del on_source
     on_target = predict(networks.segmenter, batch.target_images)
-    of_target = target_losses(on_target, batch, networks, method)
+    target_maps = judged_maps(on_target, networks, method)
+    of_target = target_losses(on_target, target_maps, batch.pseudo_labels, networks, method)
     how.backward(total(of_target, weights))
-    losses |= of_target
-    if networks.discriminators:
-        losses |= _discriminator_gradients(kept_source, _detached(on_target), batch, networks, method, how)
-    return _detached(losses)
+    return _detached(losses | of_target) | _discriminator_gradients(
+        source_maps, _detached(target_maps), networks, method, how
+    )
 
 
 def _discriminator_gradients(
-    on_source: Outputs, on_target: Outputs, batch: Batch, networks: Networks, method: MethodConfig, how: Differentiation
+    source_maps: Outputs, target_maps: Outputs, networks: Networks, method: MethodConfig, how: Differentiation
 ) -> Losses:
-    assert batch.target_images is not None
     losses: Losses = {}
     for head, judge in networks.discriminators.items():
         judge.requires_grad_(True)
         one = Networks(segmenter=networks.segmenter, discriminators={head: judge})
         with how.without_sync(judge):
-            source = discriminator_source_losses(on_source, batch.source_images, one, method)
+            source = discriminator_source_losses(source_maps, one, method)
             how.backward(total(source, {}))
-        target = discriminator_target_losses(on_target, batch.target_images, one, method)
+        target = discriminator_target_losses(target_maps, one, method)
         how.backward(total(target, {}))
         losses |= source | target
-    return losses
+    return _detached(losses)
 
 
 def _adversary(method: MethodConfig) -> Adversary:

@@ -37,8 +37,8 @@ def _poison() -> None:
 
     import esl.training.step as step
 
-    def spoilt(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return logits.float().mean() * float("nan")
+    def spoilt(log_probs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return log_probs.mean() * float("nan")
 
     step.segmentation_loss = spoilt  # type: ignore[assignment]
 
