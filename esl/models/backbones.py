@@ -13,6 +13,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from esl.errors import ConfigError
+from esl.models.convolutions import DepthwiseConv2d, NormalisedSequence, ReLU6, normalised
 
 BackboneName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2"]
 StrideOn = Literal["conv1", "conv2"]
@@ -72,9 +73,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, h, w) to (B, 4 * width, h', w')."""
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
+        out = self.relu(normalised(self.conv1, self.bn1, x))
+        out = self.relu(normalised(self.conv2, self.bn2, out))
+        out = normalised(self.conv3, self.bn3, out)
         out += self.downsample(x)
         return self.relu(out)  # type: ignore[no-any-return]
 
@@ -96,8 +97,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, h, w) to (B, width, h', w')."""
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
+        out = self.relu(normalised(self.conv1, self.bn1, x))
+        out = normalised(self.conv2, self.bn2, out)
         out += self.downsample(x)
         return self.relu(out)  # type: ignore[no-any-return]
 
@@ -109,7 +110,7 @@ class InvertedResidual(nn.Module):
         super().__init__()
         width = channels_in * expansion
         widen = [_conv_bn_relu6(channels_in, width, kernel=1)] if expansion > 1 else []
-        self.conv = nn.Sequential(
+        self.conv = NormalisedSequence(
             *widen,
             _conv_bn_relu6(width, width, kernel=3, stride=stride, dilation=dilation, groups=width),
             nn.Conv2d(width, channels_out, 1, bias=False),
@@ -203,7 +204,7 @@ def _mobilenet_v2(output_stride: int) -> Backbone:
 def _shortcut(channels_in: int, channels_out: int, stride: int) -> nn.Module:
     if stride == 1 and channels_in == channels_out:
         return nn.Identity()
-    return nn.Sequential(
+    return NormalisedSequence(
         nn.Conv2d(channels_in, channels_out, 1, stride=stride, bias=False), nn.BatchNorm2d(channels_out)
     )
 
@@ -211,9 +212,10 @@ def _shortcut(channels_in: int, channels_out: int, stride: int) -> nn.Module:
 def _conv_bn_relu6(
     channels_in: int, channels_out: int, *, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1
 ) -> nn.Sequential:
+    kind = nn.Conv2d if groups == 1 else DepthwiseConv2d
     padding = dilation * (kernel // 2)
-    return nn.Sequential(
-        nn.Conv2d(
+    return NormalisedSequence(
+        kind(
             channels_in,
             channels_out,
             kernel,
@@ -224,5 +226,5 @@ def _conv_bn_relu6(
             bias=False,
         ),
         nn.BatchNorm2d(channels_out),
-        nn.ReLU6(inplace=True),
+        ReLU6(inplace=True),
     )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from esl.errors import ConfigError
 from esl.models.backbones import Backbone, BackboneName, StrideOn, build_backbone
+from esl.models.convolutions import FewChannelsConv2d
 
 ASPP_DILATIONS = (6, 12, 18, 24)
 AUX_HEAD = "layer5"
@@ -80,7 +81,8 @@ class AsppHead(nn.Module):
         super().__init__()
         self.num_branches = num_branches
         self.conv2d_list = nn.ModuleList(
-            nn.Conv2d(channels, num_classes, 3, padding=dilation, dilation=dilation) for dilation in ASPP_DILATIONS
+            FewChannelsConv2d(channels, num_classes, 3, padding=dilation, dilation=dilation)
+            for dilation in ASPP_DILATIONS
         )
         for convolution in self.conv2d_list:
             assert isinstance(convolution, nn.Conv2d)

@@ -81,7 +81,7 @@ def test_undilated_the_features_are_torchvisions(backbone: str) -> None:
             want, got = x, x
             for name in ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2"):
                 want, got = reference.get_submodule(name)(want), network.get_submodule(name)(got)
-    torch.testing.assert_close(got, want)
+    torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)  # batch norm is in the weights here
 
 
 @pytest.mark.parametrize("name", ["caffe_bgr", "imagenet", "imagenet_bgr", "symmetric"])
