@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,19 +47,23 @@ def batch(has_pseudo_labels: bool) -> Batch:
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", METHODS)
-def test_one_iteration(name: str) -> None:
+def in_precision(batch: Batch, dtype: torch.dtype) -> Batch:
+    assert batch.target_images is not None
+    return replace(batch, source_images=batch.source_images.to(dtype), target_images=batch.target_images.to(dtype))
+
+
+def one_iteration(name: str, dtype: torch.dtype = torch.float32) -> dict[str, float]:
+    """Losses, gradient norms and a running mean by their names in `train_step.json`."""
     method, branches, has_pseudo_labels = METHODS[name]
     network = build_network(NetworkSpec(num_classes=19, aspp_branches=branches), batch_norm="batch")
     fill(network)
-    network.train()
+    network.train().to(dtype)
     judges = {head: Discriminator(19) for head in ("main", "aux") if method.is_adversarial}
     for judge in judges.values():
         fill(judge, [(ours, theirs) for theirs, ours in DISCRIMINATOR_NAMES.items()] if name == "adaptsegnet" else ())
     how = Differentiation(backward=lambda loss: loss.backward(), without_sync=lambda module: nullcontext())  # type: ignore[no-untyped-call]
     networks = Networks(segmenter=Normalised(network), discriminators=judges)
-    losses = accumulate_gradients(networks, batch(has_pseudo_labels), method, how)
+    losses = accumulate_gradients(networks, in_precision(batch(has_pseudo_labels), dtype), method, how)
     actual = {f"{name}.loss.{k}": float(v) for k, v in losses.items()}
     for key, parameter in network.named_parameters():
         norm = 0.0 if parameter.grad is None else float(parameter.grad.norm())
@@ -70,6 +75,13 @@ def test_one_iteration(name: str) -> None:
             actual[f"{name}.grad_norm.{key}"] = float(layer.weight.grad.norm())
     running_mean = network.state_dict()["bn1.running_mean"]
     actual[f"{name}.bn1.running_mean_norm"] = float(running_mean.norm())
+    return actual
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
+def test_one_iteration(name: str) -> None:
+    actual = one_iteration(name)
     expected = json.loads((golden_folder() / "train_step.json").read_text())
     wanted = {k: v for k, v in expected.items() if k.startswith(f"{name}.")}
     assert wanted
