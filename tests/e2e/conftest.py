@@ -1,7 +1,6 @@
 """The real server in a process of its own, and a real Chromium. Skipped where there is no browser, unless one is required."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "app"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from playwright.sync_api import Browser, sync_playwright
-from serving import Server, Watched, start_server
+from serving import ARGUMENTS, Server, Watched, chromium, start_server
 from worlds import make_store
-
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,13 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-
-
-def chromium() -> str:
-    """Path of a Chromium on this machine, or an empty string."""
-    named = os.environ.get("ESL_CHROMIUM", "")
-    found = [named, shutil.which("chromium"), shutil.which("chromium-browser"), shutil.which("google-chrome")]
-    return next((path for path in found if path and Path(path).exists()), "")
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
-"""Start launch.py as a user does, and note what a page complains about."""
+"""Start launch.py as a user does, find a browser, and note what a page complains about."""
 
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 START_SECONDS = 300
 """A machine that is busy with other work may need minutes to import everything."""
 
@@ -28,6 +31,13 @@ class Server:
         """End it as Ctrl-C does."""
         self.process.terminate()
         self.process.wait(30)
+
+
+def chromium() -> str:
+    """Path of a Chromium on this machine, or an empty string."""
+    named = os.environ.get("ESL_CHROMIUM", "")
+    found = [named, shutil.which("chromium"), shutil.which("chromium-browser"), shutil.which("google-chrome")]
+    return next((path for path in found if path and Path(path).exists()), "")
 
 
 def free_port() -> int:
