@@ -52,8 +52,10 @@ def _log2(p: Any) -> Any:
     bits = np.int32(np.float32(p).view(np.int32) - _SQRT_HALF_BITS)
     exponent = np.int32(bits >> _EXPONENT_SHIFT)
     f = np.int32((bits & _MANTISSA) + _SQRT_HALF_BITS).view(np.float32) - _ONE
-    poly = _L0 + f * (_L1 + f * (_L2 + f * (_L3 + f * (_L4 + f * (_L5 + f * (_L6 + f * _L7))))))
-    return np.float32(exponent) + f * poly
+    f2 = f * f  # pairs of terms, so that a core has something to do while the last product is on its way
+    low = (_L0 + f * _L1) + f2 * (_L2 + f * _L3)
+    high = (_L4 + f * _L5) + f2 * (_L6 + f * _L7)
+    return np.float32(exponent) + f * (low + (f2 * f2) * high)
 
 
 @compiled
@@ -119,24 +121,30 @@ def _blend(upper: Any, lower: Any, weight: Any, target: Any) -> None:
         target[x] = upper[x] + weight * (lower[x] - upper[x])
 
 
+# Classes go from one row of `arg` (2, tile) to the other: written where they were read, they would become masked stores,
+# which cost several times the rest of the loop on CPUs without AVX-512.
+
+
 @compiled
-def _keep_best(p: Any, c: Any, best: Any, arg: Any) -> None:
+def _keep_best(p: Any, c: Any, best: Any, arg: Any, new_arg: Any) -> None:
     for x in range(p.shape[0]):
         v, b, a = p[x], best[x], arg[x]
         is_new = v > b
-        arg[x] = c if is_new else a
+        new_arg[x] = c if is_new else a
         best[x] = v if is_new else b
 
 
 @compiled
-def _keep_two_best(p: Any, c: Any, best: Any, arg: Any, second: Any, second_arg: Any) -> None:
+def _keep_two_best(
+    p: Any, c: Any, best: Any, arg: Any, new_arg: Any, second: Any, second_arg: Any, new_second_arg: Any
+) -> None:
     for x in range(p.shape[0]):
         v, b, a, s, sa = p[x], best[x], arg[x], second[x], second_arg[x]
         is_new = v > b
         is_second = v > s
-        second_arg[x] = a if is_new else (c if is_second else sa)
+        new_second_arg[x] = a if is_new else (c if is_second else sa)
         second[x] = b if is_new else (v if is_second else s)
-        arg[x] = c if is_new else a
+        new_arg[x] = c if is_new else a
         best[x] = v if is_new else b
 
 
@@ -147,12 +155,12 @@ def _add_information(p: Any, total: Any) -> None:
 
 
 @compiled
-def _keep_best_weighted(p: Any, factor: Any, c: Any, best: Any, arg: Any, prob: Any) -> None:
+def _keep_best_weighted(p: Any, factor: Any, c: Any, best: Any, arg: Any, new_arg: Any, prob: Any) -> None:
     for x in range(p.shape[0]):
         probability, b, a, q = p[x], best[x], arg[x], prob[x]
         v = probability * factor
         is_new = v > b
-        arg[x] = c if is_new else a
+        new_arg[x] = c if is_new else a
         prob[x] = probability if is_new else q
         best[x] = v if is_new else b
 
@@ -213,7 +221,7 @@ def maps_from_probs(
     num_classes, width = probs.shape[0], columns.shape[0]
     rows = np.empty((2, num_classes, TILE), np.float32)
     lines = np.empty((6, TILE), np.float32)
-    args = np.empty((3, TILE), np.int32)
+    args = np.empty((2, 3, TILE), np.int32)
     held = np.empty(2, np.int64)
     for left in range(0, width, TILE):
         right = min(left + TILE, width)
@@ -225,24 +233,27 @@ def maps_from_probs(
             upper = _turn(probs, places[y], held, rows, columns[left:right], column_weights[left:right])
             lines[1:4] = -_ONE
             lines[4:] = _ZERO
-            args[:] = 0
+            args[0] = 0
             for c in range(num_classes):
                 _blend(rows[upper, c, :n], rows[1 - upper, c, :n], row_weights[y], p)
                 _add_information(p, information)
+                old, new = args[c & 1], args[(c & 1) ^ 1]
                 if has_second:
-                    _keep_two_best(p, np.int32(c), best, args[0, :n], second, args[1, :n])
+                    _keep_two_best(p, np.int32(c), best, old[0, :n], new[0, :n], second, old[1, :n], new[1, :n])
                 else:
-                    _keep_best(p, np.int32(c), best, args[0, :n])
+                    _keep_best(p, np.int32(c), best, old[0, :n], new[0, :n])
                 if has_weighted:
-                    _keep_best_weighted(p, factors[c], np.int32(c), weighted, args[2, :n], weighted_prob)
+                    _keep_best_weighted(p, factors[c], np.int32(c), weighted, old[2, :n], new[2, :n], weighted_prob)
             _write(
                 maps[0, y, left:right], scores[0, y, left:right], scores[1, y, left:right],
-                args[0, :n], best, information, normaliser,
+                args[num_classes & 1, 0, :n], best, information, normaliser,
             )  # fmt: skip
             if has_second:
-                _write_pair(maps[1, y, left:right], scores[2, y, left:right], args[1, :n], second)
+                _write_pair(maps[1, y, left:right], scores[2, y, left:right], args[num_classes & 1, 1, :n], second)
             if has_weighted:
-                _write_pair(maps[2, y, left:right], scores[3, y, left:right], args[2, :n], weighted_prob)
+                _write_pair(
+                    maps[2, y, left:right], scores[3, y, left:right], args[num_classes & 1, 2, :n], weighted_prob
+                )
 
 
 @compiled
@@ -255,7 +266,7 @@ def maps_from_logits(
     rows = np.empty((2, num_classes, TILE), np.float64)
     peaks = np.empty((3, TILE), np.float64)
     lines = np.empty((5, TILE), np.float32)
-    args = np.empty((3, TILE), np.int32)
+    args = np.empty((2, 3, TILE), np.int32)
     held = np.empty(2, np.int64)
     for left in range(0, width, TILE):
         right = min(left + TILE, width)
@@ -268,30 +279,34 @@ def maps_from_logits(
             peaks[1:] = -np.inf
             lines[1:3] = _ZERO
             weighted[:] = -_ONE
-            args[:] = 0
+            args[0] = 0
             for c in range(num_classes):
                 _blend(rows[upper, c, :n], rows[1 - upper, c, :n], row_weights[y], z)
+                old, new = args[c & 1], args[(c & 1) ^ 1]
                 if has_second:
-                    _keep_two_best(z, np.int32(c), best, args[0, :n], second, args[1, :n])
+                    _keep_two_best(z, np.int32(c), best, old[0, :n], new[0, :n], second, old[1, :n], new[1, :n])
                 else:
-                    _keep_best(z, np.int32(c), best, args[0, :n])
+                    _keep_best(z, np.int32(c), best, old[0, :n], new[0, :n])
             for c in range(num_classes):
                 _blend(rows[upper, c, :n], rows[1 - upper, c, :n], row_weights[y], z)
                 _add_exponentials(z, best, e, total, moment)
                 if has_weighted:
-                    _keep_best_weighted(e, factors[c], np.int32(c), weighted, args[2, :n], weighted_prob)
+                    old, new = args[c & 1], args[(c & 1) ^ 1]
+                    _keep_best_weighted(e, factors[c], np.int32(c), weighted, old[2, :n], new[2, :n], weighted_prob)
             for x in range(n):
                 share = _ONE / total[x]
                 e[x] = share
                 moment[x] = _log2(total[x]) + moment[x] * _LOG2E * share
             _write(
                 maps[0, y, left:right], scores[0, y, left:right], scores[1, y, left:right],
-                args[0, :n], e, moment, normaliser,
+                args[num_classes & 1, 0, :n], e, moment, normaliser,
             )  # fmt: skip
             if has_second:
                 for x in range(n):
                     weighted[x] = _exp(np.float32(second[x] - best[x])) * e[x]
-                _write_pair(maps[1, y, left:right], scores[2, y, left:right], args[1, :n], weighted)
+                _write_pair(maps[1, y, left:right], scores[2, y, left:right], args[num_classes & 1, 1, :n], weighted)
             if has_weighted:
                 weighted_prob *= e
-                _write_pair(maps[2, y, left:right], scores[3, y, left:right], args[2, :n], weighted_prob)
+                _write_pair(
+                    maps[2, y, left:right], scores[3, y, left:right], args[num_classes & 1, 2, :n], weighted_prob
+                )
