@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from esl.labeling.kernel import compiled
+from esl.compiled import compiled
 
 FRACTION_BITS = 22
 """Pillow's: 32, less 8 for the pixel and 2 for sums beyond 255."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esl.classes import IGNORE
+from esl.compiled import compiled
 from esl.errors import ConfigError, ShapeError
-from esl.labeling.kernel import compiled
 
 DISTANCES = (1, 2, 4, 8)
 """Distances in pixels at which shares near a border are reported."""

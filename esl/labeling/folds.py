@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from esl.compiled import compiled
 from esl.errors import DataError
 from esl.files import atomic_writer
-from esl.labeling.kernel import compiled
 
 NUM_BINS = 65536
 """One bin per value of a quantised score."""

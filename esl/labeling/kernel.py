@@ -9,11 +9,11 @@ Layout: a tile of `TILE` columns at a time. Low-resolution rows are widened to t
 row blends two of them. Inner loops are element-wise over pixels, so they vectorise without reordering a sum.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
+
+from esl.compiled import compiled
 
 TILE = 256
 """Columns per tile: two widened rows of 19 classes stay in the first two cache levels."""
@@ -35,16 +35,6 @@ _E0, _E1, _E2, _E3, _E4, _E5 = (np.float32(v) for v in (
     0.009618030861020088, 0.0013390866806730628, 0.0001546973508084193,
 ))  # fmt: skip
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def compiled(function: _F) -> _F:
-    """Compile `function` on first call, cached on disk where a folder for the cache can be written."""
-    try:
-        return cast(_F, numba.njit(nogil=True, cache=True)(function))
-    except RuntimeError:  # neither the package's folder nor the user's is writable: compile in memory
-        return cast(_F, numba.njit(nogil=True)(function))
-
 
 @compiled
 def _log2(p: Any) -> Any:
@@ -53,8 +43,7 @@ def _log2(p: Any) -> Any:
     exponent = np.int32(bits >> _EXPONENT_SHIFT)
     f = np.int32((bits & _MANTISSA) + _SQRT_HALF_BITS).view(np.float32) - _ONE
     f2 = f * f  # pairs of terms, so that a core has something to do while the last product is on its way
-    low = (_L0 + f * _L1) + f2 * (_L2 + f * _L3)
-    high = (_L4 + f * _L5) + f2 * (_L6 + f * _L7)
+    low, high = (_L0 + f * _L1) + f2 * (_L2 + f * _L3), (_L4 + f * _L5) + f2 * (_L6 + f * _L7)
     return np.float32(exponent) + f * (low + (f2 * f2) * high)
 
 
@@ -135,14 +124,12 @@ def _keep_best(p: Any, c: Any, best: Any, arg: Any, new_arg: Any) -> None:
 
 
 @compiled
-def _keep_two_best(
-    p: Any, c: Any, best: Any, arg: Any, new_arg: Any, second: Any, second_arg: Any, new_second_arg: Any
-) -> None:
+def _keep_two_best(p: Any, c: Any, best: Any, arg: Any, new_arg: Any, second: Any, arg2: Any, new_arg2: Any) -> None:
     for x in range(p.shape[0]):
-        v, b, a, s, sa = p[x], best[x], arg[x], second[x], second_arg[x]
+        v, b, a, s, sa = p[x], best[x], arg[x], second[x], arg2[x]
         is_new = v > b
         is_second = v > s
-        new_second_arg[x] = a if is_new else (c if is_second else sa)
+        new_arg2[x] = a if is_new else (c if is_second else sa)
         second[x] = b if is_new else (v if is_second else s)
         new_arg[x] = c if is_new else a
         best[x] = v if is_new else b
