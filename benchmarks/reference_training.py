@@ -5,7 +5,7 @@ loss, each backbone parameter handed to the optimiser three times (see decision 
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from esl.config import TrainConfig
+from esl.models.convolutions import DepthwiseConv2d, FewChannelsConv2d, ReLU6
 from esl.models.deeplab_v2 import NetworkSpec, build_network
 from esl.models.discriminator import Discriminator
 
 _MEAN = np.array((104.00698793, 116.66876762, 122.67891434), np.float32)
 _REPEATS = 3
+_PLAIN: Mapping[type[nn.Module], type[nn.Module]] = {
+    FewChannelsConv2d: nn.Conv2d, DepthwiseConv2d: nn.Conv2d, ReLU6: nn.ReLU6,
+}  # fmt: skip
 
 
 def read_image(path: Path, size: tuple[int, int]) -> Tensor:
@@ -49,10 +53,18 @@ def repeated(parameters: Iterator[nn.Parameter]) -> list[nn.Parameter]:
     return [p for parameter in parameters for p in [parameter] * _REPEATS]
 
 
+def plain(network: nn.Module) -> nn.Module:
+    """The network with torch's own modules in place of ours that do the same in another order."""
+    for module in network.modules():
+        module.__class__ = _PLAIN.get(type(module), type(module))
+    return network
+
+
 def published_step(config: TrainConfig, folder: Path, device: str) -> Callable[[], None]:
     """A function that makes one ADVENT iteration on the first image of each domain."""
     torch.manual_seed(config.seed)
     network = build_network(NetworkSpec(num_classes=19, backbone=config.network.backbone)).to(device).train()
+    plain(network)
     judges = [Discriminator(19).to(device).train() for _ in range(2)]
     groups = network.parameter_groups()
     with warnings.catch_warnings():
