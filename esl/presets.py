@@ -22,11 +22,12 @@ from esl.errors import ConfigError
 
 SOURCE_ONLY = MethodConfig(name="source_only")
 ADAPTSEGNET = MethodConfig(name="adaptsegnet", discriminator_input="probs")
+ADAPTSEGNET_SINGLE = replace(ADAPTSEGNET, name="adaptsegnet_single")
 ADAPTSEGNET_LS = replace(ADAPTSEGNET, name="adaptsegnet_ls", gan="ls", lambda_adv_main=1e-2)
 ADVENT = MethodConfig(name="advent", discriminator_input="self_information")
 MINENT = MethodConfig(name="minent", lambda_ent_main=1e-3, lambda_ent_aux=2e-4)
 METHODS: Mapping[str, MethodConfig] = MappingProxyType(
-    {m.name: m for m in (SOURCE_ONLY, MINENT, ADAPTSEGNET, ADAPTSEGNET_LS, ADVENT)}
+    {m.name: m for m in (SOURCE_ONLY, MINENT, ADAPTSEGNET, ADAPTSEGNET_SINGLE, ADAPTSEGNET_LS, ADVENT)}
 )
 """The methods, by name. Each weight is that of the published code (Sec. 4.1 names lambda_adv = 1e-3, lambda_SL = 1)."""
 
@@ -148,7 +149,8 @@ def _with_method(base: TrainConfig, method: MethodConfig) -> TrainConfig:
         return replace(base, method=replace(method, discriminator_width=16) if method.is_adversarial else method)
     if method.name.startswith("adaptsegnet"):
         # Its heads returned after two branches; its runs stop later on the same schedule.
-        network = replace(base.network, aspp_branches=2)
+        # One head in its single-level form, and in the LS-GAN recipe of its README.
+        network = replace(base.network, aspp_branches=2, multi_level=method.name == "adaptsegnet")
         return replace(base, method=method, network=network, steps=min(150_000, base.schedule_steps))
     if base.source.dataset == "synthia" and method.name == "advent":
         # DADA's configs, the only public ones of this benchmark, have a single head.
@@ -157,14 +159,16 @@ def _with_method(base: TrainConfig, method: MethodConfig) -> TrainConfig:
 
 
 _ALL = (SOURCE_ONLY, MINENT, ADAPTSEGNET, ADAPTSEGNET_LS, ADVENT)
+"""Laptop networks have one head, so that AdaptSegNet's single-level form is AdaptSegNet itself."""
+_PAPER_ALL = tuple(METHODS.values())
 
 PRESETS: Mapping[str, TrainConfig] = MappingProxyType(
     dict([_named("bundled_demo", replace(_DEMO, method=SOURCE_ONLY))])
     | _family("demo", _DEMO_STUDY, _ALL)
     | _family("camvid_day_dusk", _CAMVID_STUDY, _ALL)
     | dict([_named("camvid_day_source_only", replace(_CAMVID, method=SOURCE_ONLY, target=DataConfig()))])
-    | _family("gta5_cityscapes", _GTA5_CITYSCAPES, _ALL)
-    | _family("synthia_cityscapes", _SYNTHIA_CITYSCAPES, _ALL)
+    | _family("gta5_cityscapes", _GTA5_CITYSCAPES, _PAPER_ALL)
+    | _family("synthia_cityscapes", _SYNTHIA_CITYSCAPES, _PAPER_ALL)
     | _family("synthia_mapillary", _SYNTHIA_MAPILLARY, (SOURCE_ONLY, ADVENT))
 )
 """All presets by name."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from esl.classes import ClassSet
 from esl.config import PseudoLabelConfig
 from esl.errors import ConfigError, DataError
-from esl.files import safe_join
+from esl.files import safe_join, sha256_of
 from esl.images import read_label
 from esl.labeling.class_balanced import class_balanced_divisors, class_balanced_thresholds, select_class_balanced
 from esl.labeling.maps import SCALE, PredictionMaps
@@ -168,7 +168,7 @@ def _from_rule(config: PseudoLabelConfig) -> tuple[Path, Recipe | None, None]:
 
 def _from_folder(folder: Path, classes: ClassSet, image_ids: Sequence[str]) -> FolderPseudoLabels:
     _refuse_missing([i for i in image_ids if not _png_of(folder, i).is_file()], folder)
-    facts = "\n".join(f"{i} {_png_of(folder, i).stat().st_size}" for i in image_ids)
+    facts = "\n".join(f"{i} {sha256_of(_png_of(folder, i))}" for i in image_ids)
     return FolderPseudoLabels(folder, classes, hashlib.sha256(facts.encode()).hexdigest()[:16])
 
 
