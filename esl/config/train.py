@@ -76,6 +76,8 @@ class TrainConfig:
     """Steps between lines of metrics.jsonl."""
     save_every: int = 2000
     """Steps between checkpoints."""
+    tensorboard: bool = False
+    """Also write TensorBoard events (numbers, pictures, coverage) into the run's `tensorboard` folder."""
 
     def __post_init__(self) -> None:
         faults = Faults("Training settings")

@@ -20,6 +20,7 @@ from esl.labeling.thresholds import ScoreHistogram, ThresholdRule, Thresholds
 from esl.pipelines.targets import Targets
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import PredictionStore
+from esl.training.pseudo_labels import StoredPseudoLabels
 
 CACHE_NAME = "audit"
 """Folder inside a store; may be deleted at any time."""
@@ -160,7 +161,7 @@ def audit_histogram(
         DataError: a label cannot be used.
         AuditStopped: `should_stop` said so.
     """
-    path = store.directory / CACHE_NAME / f"{key or _key(store, labels)}.npz"
+    path = _counts_of(store, labels, key)
     if path.is_file():
         try:
             return AuditHistogram.load(path)
@@ -173,6 +174,37 @@ def audit_histogram(
         histogram.save(path)
         _forget_others(path)
     return histogram
+
+
+def known_quality(labels: object) -> dict[str, float]:
+    """What is known of a run's pseudo-labels without opening a label (decision 6).
+
+    Args:
+        labels: where the run takes them from (`esl.training.pseudo_labels`), or None.
+
+    Returns:
+        `coverage` of the whole set for labels from a store and a rule; and `error_rate`, where the store was audited
+        against the label files that are there now and its counts are kept. Both in [0, 1].
+    """
+    if not isinstance(labels, StoredPseudoLabels):
+        return {}
+    store, criterion = PredictionStore.open(labels.store_dir), labels.recipe.criterion
+    kept = store.histogram().num_kept(labels.thresholds, criterion)
+    found = {"coverage": float(kept.sum() / max(int(store.histogram().num_pixels[0].sum()), 1))}
+    counted = _counts_of(store, Targets.of(store.manifest))
+    if not counted.is_file():
+        return found
+    try:
+        outcomes = AuditHistogram.load(counted).kept(labels.thresholds)[("max_prob", "entropy").index(criterion)]
+    except DataError:
+        return found  # a damaged cache is made anew by the next audit
+    correct, wrong = (int(outcomes[:, outcome].sum()) for outcome in (0, 1))
+    return found | ({"error_rate": wrong / (correct + wrong)} if correct + wrong else {})
+
+
+def _counts_of(store: PredictionStore, labels: Labels, key: str = "") -> Path:
+    """Where counts of these logits against these label files are kept."""
+    return store.directory / CACHE_NAME / f"{key or _key(store, labels)}.npz"
 
 
 def _boundary_shares(

@@ -18,6 +18,7 @@ from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
 from esl.files import read_json, write_json
 from esl.models.predictor import Predictor
+from esl.pipelines.audit import known_quality
 from esl.pipelines.evaluate import report_of, score
 from esl.pipelines.run_record import (
     Accelerator,
@@ -37,6 +38,7 @@ from esl.store.runs import RunDirectory, RunStatus
 from esl.training.batches import Domain, GroundTruth, StepBatches
 from esl.training.checkpoint import newest_checkpoint, sweep_partial
 from esl.training.engine import Engine, make_fabric
+from esl.training.events import EventLog
 from esl.training.guards import StopRequest, stop_on_signals
 from esl.training.log import RunLog
 from esl.training.loop import Loop, Position, Scores
@@ -138,6 +140,9 @@ def _train(
             engine.load(folder)
             tell(f"Continuing from step {position.step}.")
         log.cut_after(position.step)
+        if config.tensorboard and fabric.is_global_zero:
+            log.events = EventLog(run.path / "tensorboard", position.step, tell)
+            log.events.numbers({"kind": "pseudo_labels", "step": position.step, **known_quality(inputs.labels)})
         loop = Loop(
             engine, batches_of(config, inputs, fabric), run, position,
             evaluate=_evaluator(config, engine, stop, tell),
@@ -154,6 +159,8 @@ def _train(
                 started=run.status().started or time.time(),
             )
         )
+        if log.events is not None:
+            log.events.close()
     return TrainResult(
         run_dir=run.path,
         state=end.state,

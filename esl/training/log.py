@@ -14,6 +14,7 @@ from typing import Any
 
 from esl.errors import DataError
 from esl.files import atomic_writer
+from esl.training.events import EventLog
 
 
 class RunLog:
@@ -23,6 +24,8 @@ class RunLog:
         self.metrics_path = metrics_path
         self.log_path = log_path
         self.enabled = enabled
+        self.events: EventLog | None = None
+        """Takes the same numbers, and pictures, where a run wants TensorBoard events."""
 
     def metrics(self, values: Mapping[str, Any]) -> None:
         """Append one line; NaN is written as null.
@@ -32,6 +35,8 @@ class RunLog:
         """
         if self.enabled:
             _append(self.metrics_path, json.dumps(_finite(values), allow_nan=False) + "\n")
+            if self.events is not None:
+                self.events.numbers(values)
 
     def say(self, message: str) -> None:
         """Append a sentence to log.txt, with the time."""

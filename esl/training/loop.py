@@ -9,13 +9,15 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from esl.classes import class_set
 from esl.files import read_json
-from esl.losses.segmentation import num_without_labels
+from esl.losses.segmentation import labelled_pixels, num_without_labels
 from esl.progress import Progress
 from esl.store.runs import HEARTBEAT_SECONDS, RunDirectory, RunStatus
 from esl.training.batches import StepBatches, iterate, to_device
 from esl.training.checkpoint import save_checkpoint
 from esl.training.engine import Engine
+from esl.training.events import pictures_of
 from esl.training.guards import StopRequest, check_finite, memory_in_words
 from esl.training.log import RunLog
 from esl.training.schedule import poly_factor, set_learning_rates
@@ -114,9 +116,12 @@ class Loop:
         for number, batch in enumerate(batches):
             on_device = to_device(batch, self.fabric.device)
             losses = engine.accumulate(on_device, is_last=number == len(batches) - 1)
+            self._shown = on_device
             counts = {"images_without_labels": num_without_labels(on_device.source_labels).float()}
             if on_device.pseudo_labels is not None:
                 counts["images_without_labels"] += num_without_labels(on_device.pseudo_labels)
+                counts["sl_coverage"] = labelled_pixels(on_device.pseudo_labels).float().mean()
+                counts["sl_coverage"] /= on_device.pseudo_labels[0].numel()
             for name, term in (losses | counts).items():
                 sums[name] = sums.get(name, torch.zeros_like(term)) + term / len(batches)
         values = self._agree(sums | engine.gradient_norms(), batches)
@@ -193,6 +198,7 @@ class Loop:
         position.sums, position.num_summed = {}, 0
 
     _last_means: Mapping[str, float] = {}
+    _shown: Batch | None = None
     _warned = False
 
     def _evaluate_and_save(self) -> None:
@@ -229,7 +235,15 @@ class Loop:
                 state={**asdict(position), **self.facts},
                 is_best=is_best,
             )
+            self._show()
         self.fabric.barrier()
+
+    def _show(self) -> None:
+        """Pictures of the last batch, for a run that writes events."""
+        if self.log.events is not None and self._shown is not None:
+            palette = class_set(self.config.class_set).palette()
+            pictures = pictures_of(self._shown, self.engine.segmenter, palette)
+            self.log.events.pictures(pictures, self.position.step)
 
     def _rate(self) -> float:
         began, step = self._rate_since
