@@ -84,14 +84,18 @@ function axis(screen, image, origin, scale) {
     }
   }
   const target = new Int32Array(image).fill(-1);
+  const begin = new Int32Array(screen); // image pixels begin[s] .. end[s] fall on screen pixel s
+  const end = new Int32Array(screen);
   let from = image;
   let to = -1;
   for (let x = 0; x < image; x++) {
     const s = Math.floor((x + 0.5) * scale + origin);
     if (s < first || s > last) continue;
     target[x] = s;
+    if (end[s] === 0) begin[s] = x;
+    end[s] = x + 1;
     if (x < from) from = x;
     to = x;
   }
-  return { source, first, last, target, from, to };
+  return { source, first, last, target, begin, end, from, to };
 }

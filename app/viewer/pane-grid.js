@@ -6,6 +6,7 @@ import { KIND, DEFAULT_PANES, blinked } from './kinds.js';
 import { drawLayer } from './layers.js';
 import { packHex } from './heat.js';
 import { Pane } from './pane.js';
+import { Dirty, canRepaint, repaint } from './repaint.js';
 import { Scene } from './scene.js';
 
 const OUTSIDE = { dark: packHex('#16181d'), light: packHex('#e4e6ea') };
@@ -94,16 +95,26 @@ export class PaneGrid {
     return this.isBlinking ? blinked(pane.kind) : pane.kind;
   }
 
-  drawPixels(showsTruth, only = null) { // `only`: the kinds that a threshold moves
+  /** Draw the panes; `only`: the kinds that a threshold moves, of which small moves draw what changed sides alone. */
+  drawPixels(showsTruth, only = null) {
     const { scene } = this;
-    scene.scan(new Set(this.shown.map((pane) => this.kindOf(pane))));
+    const changed = scene.selection.takeChanged(this);
+    const dirty = only && this.curtain === null && canRepaint(scene, changed) ? this.dirtyOf(changed) : null;
+    if (!dirty) scene.scan(new Set(this.shown.map((pane) => this.kindOf(pane))));
     for (const pane of this.shown) {
       const kind = this.kindOf(pane);
       if (only && !only.has(kind)) continue;
       if (KIND.get(kind).truth && !(showsTruth && scene.maps.truth)) continue;
-      this.drawKind(pane, kind);
+      if (!dirty || !repaint(kind, scene, pane.words, dirty)) this.drawKind(pane, kind);
       pane.put(only ? scene.g : null);
     }
+  }
+
+  dirtyOf(changed) {
+    const { g } = this.scene;
+    if (this.dirty?.list.length !== g.w * g.h) this.dirty = new Dirty(g.w * g.h);
+    this.dirty.collect(changed, g);
+    return this.dirty;
   }
 
   drawKind(pane, kind) {

@@ -34,6 +34,22 @@ export class Selection {
     this.mu = null;
     this.nu = null;
     this.touched = 0;
+    this.changed = new Uint32Array(0); // pixels that changed sides since `takeChanged`, some of them twice
+    this.numChanged = 0;
+    this.isAllChanged = true; // a whole pass keeps no list
+    this.taker = null;
+  }
+
+  /**
+   * Pixels that changed sides since `taker` asked last, or null where that may be any: after a whole pass, or when
+   * another one has asked in between. Valid until the next `apply`.
+   */
+  takeChanged(taker) {
+    const list = this.isAllChanged || taker !== this.taker ? null : this.changed.subarray(0, this.numChanged);
+    this.taker = taker;
+    this.numChanged = 0;
+    this.isAllChanged = false;
+    return list;
   }
 
   /** Bring every pixel in line with the thresholds; returns true when anything may have changed. */
@@ -81,6 +97,7 @@ export class Selection {
       counts[(k << 2) | s]++;
     }
     this.touched = numPixels;
+    this.isAllChanged = true;
     this.remember(thresholds);
     return true;
   }
@@ -100,7 +117,10 @@ export class Selection {
     const { order, starts } = bit === SSL ? this.orders.conf : this.orders.ent;
     const values = bit === SSL ? this.maps.conf : this.maps.ent;
     const { state, counts, cell } = this;
-    const [first, last] = bucketSpan(starts, c, from, to);
+    const [first, last, span] = bucketSpan(starts, c, from, to);
+    this.reserve(span);
+    const { changed } = this;
+    let n = this.numChanged;
     for (let k = first; k < last; k++) {
       const i = order[k];
       const keeps = bit === SSL ? values[i] >= threshold : values[i] <= threshold;
@@ -110,9 +130,24 @@ export class Selection {
         state[i] = after;
         counts[(cell[i] << 2) | before]--;
         counts[(cell[i] << 2) | after]++;
+        changed[n++] = i;
       }
     }
-    this.touched += last - first;
+    this.numChanged = n;
+    if (n > this.numPixels >> 3) { // nobody draws from so long a list, or nobody draws at all
+      this.numChanged = 0;
+      this.isAllChanged = true;
+    }
+    this.touched += span;
+  }
+
+  /** Room for `more` entries in the list of changed pixels. */
+  reserve(more) {
+    const wanted = this.numChanged + more;
+    if (wanted <= this.changed.length) return;
+    const larger = new Uint32Array(Math.max(4096, wanted + (wanted >> 1)));
+    larger.set(this.changed.subarray(0, this.numChanged));
+    this.changed = larger;
   }
 
   /** Full-resolution pseudo-label of one rule: train ids, 255 where it keeps nothing. Eq. (5), (7). */
