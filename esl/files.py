@@ -126,3 +126,10 @@ def safe_join(root: Path | str, relative: str) -> Path:
     if not joined.is_relative_to(root):
         raise DataError(f"A path must stay inside {root}: {relative!r} leads to {joined}.")
     return joined
+
+
+def cache_dir() -> Path:
+    """Where things are kept that can be made again: below XDG_CACHE_HOME, or ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
+    return root / "esl-inspector"

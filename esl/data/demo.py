@@ -22,7 +22,7 @@ from esl.data.dataset import PairDataset, Sample
 from esl.data.demo_render import draw_label, render_source, render_target
 from esl.data.demo_scene import build_scene
 from esl.errors import ConfigError, DataError
-from esl.files import PARTIAL_SUFFIX, fsync_directory, write_bytes
+from esl.files import PARTIAL_SUFFIX, cache_dir, fsync_directory, write_bytes
 from esl.images import encode_png
 from esl.progress import Progress, no_progress
 
@@ -98,13 +98,6 @@ def draw_pair(
     if split.domain == "source":
         return render_source(scene), draw_label(scene)
     return render_target(scene, (WORLD_VERSION, split.index, number, 1)), draw_label(scene)
-
-
-def cache_dir() -> Path:
-    """Where worlds are kept when no root is given: below XDG_CACHE_HOME, or ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
-    return root / "esl-inspector"
 
 
 def open_demo(

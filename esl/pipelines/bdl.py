@@ -30,6 +30,7 @@ from esl.errors import ConfigError
 from esl.files import read_json, write_json
 from esl.pipelines.evaluate import evaluate_checkpoint
 from esl.pipelines.extract import extract
+from esl.pipelines.precheck import require_sound
 from esl.pipelines.run_record import Accelerator
 from esl.pipelines.train import open_data, train
 from esl.pipelines.translate_apply import ApplyPlan, apply_translation, translated_data
@@ -118,6 +119,8 @@ def bdl(
         EslError: a stage cannot be done; the same call goes on after the cause is gone.
     """
     directory, stop = Path(experiment_dir), StopRequest() if stop is None else stop
+    if config.plan.score_on:
+        require_sound(open_data(config.plan.score_on, config.adaptation.class_set), with_labels=True, say=say)
     record = _begin(config, directory)
     with stop_on_signals(stop):
         _Procedure(config, directory, record, accelerator, progress_of, stop, say)()

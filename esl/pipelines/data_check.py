@@ -74,9 +74,14 @@ class DataReport:
         return not self.faults
 
     @property
+    def blocking(self) -> tuple[Finding, ...]:
+        """Faults that a long run would trip over; a missing part alone is not one."""
+        return tuple(f for f in self.faults if f.check not in NOT_BLOCKING)
+
+    @property
     def stops_a_run(self) -> bool:
-        """Something is wrong that a long run would trip over; a missing part alone is not."""
-        return any(f.check not in NOT_BLOCKING for f in self.faults)
+        """Something is wrong that a long run would trip over."""
+        return bool(self.blocking)
 
     @property
     def exit_code(self) -> int:
@@ -137,12 +142,19 @@ def data_check(
     Raises:
         ConfigError: an unknown name, split, class set or format.
     """
-    start = time.monotonic()
     try:
         dataset = open_dataset(name, root, split, class_set_name, label_format=label_format)
     except DataError as error:
         finding = Finding(level="fault", check="folder", message=str(error) + _probable(name, Path(root or ".")))
         return DataReport(name=name, root=str(root), split=split, is_full=full, findings=(finding,))
+    return examine(dataset, full=full, sha256=sha256, progress=progress)
+
+
+def examine(
+    dataset: PairDataset, *, full: bool = False, sha256: bool = False, progress: Progress = no_progress
+) -> DataReport:
+    """`data_check` of a split that is open."""
+    start = time.monotonic()
     decoded = list(dataset.samples) if full else spread(list(dataset.samples), SAMPLED_LABELS)
     total = len(dataset) * (2 if sha256 else 1) + len(decoded)
     facts = _survey(dataset, progress, total)
@@ -151,14 +163,14 @@ def data_check(
     progress(total, total)
     sizes = Counter(f"{p.image.header.size[0]}x{p.image.header.size[1]}" for p in facts if p.image.header)
     return DataReport(
-        name=name,
+        name=dataset.name,
         root=str(dataset.root),
-        split=split,
+        split=dataset.split,
         class_set=dataset.class_set.name,
         label_format=dataset.label_format,
         is_full=full,
         num_images=len(dataset),
-        num_expected=expected_count(name, split),
+        num_expected=expected_count(dataset.name, dataset.split),
         num_labels=sum(p.label is not None for p in facts),
         num_labels_decoded=ids.num_labels,
         sizes=dict(sizes.most_common(20)),

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esl.classes import ClassSet
+from esl.data.dataset import PairDataset
 from esl.errors import CheckpointError, ConfigError, DataError
 from esl.files import read_json
 from esl.labeling.maps import Interpolate
+from esl.pipelines.precheck import require_sound
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import MANIFEST_NAME, PredictionStore, StoreManifest
 
@@ -127,6 +129,8 @@ def extract(
     if isinstance(source, (str, Path)):
         source = _load(source, device, precision, recorded)
     _check_classes(source, dataset)
+    if isinstance(dataset, PairDataset):
+        require_sound(dataset, with_labels=False)
     manifest = _manifest(source, dataset, size, interpolate, batch_size, recorded)
     with PredictionStore.create(store_dir, manifest, rank=rank, world=world) as store:
         on_open(store)

@@ -24,6 +24,7 @@ from esl.labeling.thresholds import class_thresholds
 from esl.models.weights import read_info
 from esl.pipelines.evaluate import evaluate_checkpoint
 from esl.pipelines.extract import extract
+from esl.pipelines.precheck import require_sound
 from esl.pipelines.run_record import Accelerator
 from esl.pipelines.train import open_data, train
 from esl.progress import Progress, no_progress
@@ -85,6 +86,8 @@ def self_train(
         EslError: a stage cannot be done; the same call goes on after the cause is gone.
     """
     directory, stop = Path(experiment_dir), StopRequest() if stop is None else stop
+    if plan.score_on:
+        require_sound(open_data(plan.score_on, config.class_set), with_labels=True, say=say)
     record = _begin(config, directory, plan)
     with stop_on_signals(stop):
         _all_rounds(config, directory, plan, record, accelerator, progress_of, stop, say)

@@ -16,10 +16,12 @@ from esl.classes import class_set
 from esl.config import DataConfig, TrainConfig, config_to_json
 from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
+from esl.errors import DataError
 from esl.files import read_json, write_json
 from esl.models.predictor import Predictor
 from esl.pipelines.audit import known_quality
 from esl.pipelines.evaluate import report_of, score
+from esl.pipelines.precheck import require_all_sound
 from esl.pipelines.run_record import (
     Accelerator,
     PseudoLabels,
@@ -131,6 +133,7 @@ def _train(
         refuse_changed_data(run, inputs.digests)
     fabric.barrier()
     with failures_recorded(run, fabric.is_global_zero):
+        _check_data(config, inputs, fabric, tell)
         if fabric.is_global_zero:
             _record_start(config, run, resolved, inputs)
         folder = newest_checkpoint(run.checkpoints_dir, tell)
@@ -184,6 +187,21 @@ def open_inputs(config: TrainConfig) -> Inputs:
     if target is not None and config.pseudo_labels.source != "none":
         labels = pseudo_label_source(config.pseudo_labels, class_set(config.class_set), target.image_ids)
     return Inputs(source=source, target=target, labels=labels, digests=digests_of(source, target, labels))
+
+
+def _check_data(config: TrainConfig, inputs: Inputs, fabric: Fabric, tell: Callable[[str], None]) -> None:
+    """Check what the run will read, on one rank for all."""
+    chosen_on = config.selection.data
+    selection = open_data(chosen_on, config.class_set) if chosen_on else None
+    problem = ""
+    if fabric.is_global_zero:
+        try:
+            require_all_sound([(inputs.source, True), (inputs.target, False), (selection, True)], tell)
+        except DataError as error:
+            problem = str(error)
+    problem = fabric.broadcast(problem)
+    if problem:
+        raise DataError(problem)
 
 
 def _record_start(config: TrainConfig, run: RunDirectory, resolved: dict[str, Any], inputs: Inputs) -> None:

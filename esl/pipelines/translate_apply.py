@@ -30,6 +30,7 @@ from esl.errors import ConfigError, DataError
 from esl.files import read_json, safe_join, write_json, write_text
 from esl.images import image_size, read_ids, read_image, resize_label, write_png
 from esl.models.translation import Generator
+from esl.pipelines.precheck import require_sound
 from esl.pipelines.run_record import Accelerator
 from esl.pipelines.translate_image import Statistics, TilePlan, load_generator, translate_image
 from esl.pipelines.translate_train import checkpoint_digest, translation_checkpoint
@@ -96,6 +97,7 @@ def apply_translation(
     folder, out = translation_checkpoint(run), Path(out)
     trained = TranslationConfig.from_json(read_json(folder / "state.json")["config"])
     dataset = _open(trained, plan)
+    require_sound(dataset, with_labels=plan.direction == "to_target")
     manifest = _begin(folder, out, plan, dataset)
     waiting = [i for i in dataset.image_ids if not _translated(out, i).is_file()]
     done = len(dataset) - len(waiting)

@@ -17,6 +17,7 @@ from esl.errors import CheckpointError, ConfigError
 from esl.files import read_json, sha256_of, write_json
 from esl.models.deeplab_v2 import DeepLabV2
 from esl.models.weights import load_network
+from esl.pipelines.precheck import require_all_sound
 from esl.pipelines.run_record import Accelerator, digests_of, failures_recorded, refuse_changed_data, resolve, versions
 from esl.progress import Progress, no_progress
 from esl.store.runs import RunDirectory, RunStatus
@@ -98,6 +99,7 @@ def _train(
     if run.exists and not allow_data_change:
         refuse_changed_data(run, digests)
     with failures_recorded(run, True):
+        require_all_sound([(source, False), (target, False)], tell)
         _record_start(config, run, resolved, digests)
         fabric = make_fabric(accelerator=resolved["accelerator"], precision=resolved["precision"])
         engine = TranslationEngine(fabric, config, observer)
