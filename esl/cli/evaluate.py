@@ -6,7 +6,7 @@ from typing import Literal
 
 from esl.cli.terminal import optional, parse, show
 from esl.errors import ConfigError
-from esl.progress import ProgressLine
+from esl.progress import ProgressLine, no_progress
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -28,7 +28,7 @@ def evaluate(
     precision: Literal["auto", "fp32", "bf16"] = "auto",
     json: bool = False,
 ) -> int:
-    """Score a checkpoint, or the predictions in a store, against a split's labels at their own size.
+    """Score a checkpoint, or the predictions in a store, against a split's labels at their own size. Under torchrun or srun the processes share the images.
 
     Args:
         dataset: demo, cityscapes, gta5, synthia, mapillary, camvid or folder.
@@ -47,7 +47,10 @@ def evaluate(
     if (checkpoint == Path()) == (store == Path()):
         raise ConfigError("An evaluation needs either --checkpoint or --store.")
     from esl.pipelines.evaluate import evaluate_checkpoint, evaluate_store
+    from esl.pipelines.ranks import launched_share
 
+    share = launched_share()
+    progress = ProgressLine("evaluate") if share[0] == 0 else no_progress
     root = optional(data_root) or ""
     if store != Path():
         from esl.store.predictions import PredictionStore
@@ -58,7 +61,8 @@ def evaluate(
             root=root,
             split=split,
             protocol=protocol,
-            progress=ProgressLine("evaluate"),
+            share=share,
+            progress=progress,
         )
     else:
         report = evaluate_checkpoint(
@@ -72,9 +76,11 @@ def evaluate(
             protocol=protocol,
             device=device,
             precision=precision,
-            progress=ProgressLine("evaluate"),
+            share=share,
+            progress=progress,
         )
-    show(report, as_json=json)
+    if share[0] == 0:
+        show(report, as_json=json)
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from esl.cli.terminal import optional, parse, show
-from esl.progress import ProgressLine
+from esl.progress import ProgressLine, no_progress
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -28,7 +28,7 @@ def extract(
     precision: Literal["auto", "fp32", "bf16"] = "auto",
     batch_size: int = 1,
     rank: int = 0,
-    world: int = 1,
+    world: int = 0,
     json: bool = False,
 ) -> int:
     """Predict every image of a split once. Labels stay closed. Stopped or killed, the same command goes on.
@@ -47,12 +47,15 @@ def extract(
         precision: auto takes bf16 where the device has it.
         batch_size: images per forward pass.
         rank: this process's number, where several share one store.
-        world: how many processes share it.
+        world: how many processes share it; 0 takes this and rank from torchrun or srun, where one started them.
         json: print the result as JSON.
     """
     from esl.data.opening import open_dataset
     from esl.pipelines.extract import extract as fill_store
+    from esl.pipelines.ranks import launched_share
 
+    if world == 0:
+        rank, world = launched_share()
     images = open_dataset(dataset, optional(data_root), split, class_set or None, label_format=label_format or None)
     start = time.monotonic()
     filled = fill_store(
@@ -64,7 +67,7 @@ def extract(
         precision=precision,
         device=device,
         batch_size=batch_size,
-        progress=ProgressLine("extract"),
+        progress=ProgressLine("extract") if rank == 0 else no_progress,
         rank=rank,
         world=world,
     )

@@ -15,6 +15,7 @@ from esl.errors import DataError
 from esl.labeling.maps import derive_maps
 from esl.metrics.confusion import ConfusionMatrix
 from esl.models.predictor import DeviceName, PrecisionName, Predictor
+from esl.pipelines.ranks import Share, summed_over_ranks
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import PredictionStore
 
@@ -77,6 +78,7 @@ def evaluate_checkpoint(
     protocol: Protocol = "advent",
     device: DeviceName = "auto",
     precision: PrecisionName = "auto",
+    share: Share = (0, 1),
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
 ) -> EvaluationReport:
@@ -93,6 +95,7 @@ def evaluate_checkpoint(
         protocol: order of interpolation.
         device: where to predict.
         precision: what to predict in.
+        share: (rank, ranks) where several processes share the images; their counts are added up, and each gets the report.
         progress: told after each image.
         should_stop: asked before each image.
 
@@ -103,7 +106,10 @@ def evaluate_checkpoint(
     predictor = Predictor.load(checkpoint, device=device, precision=precision)
     classes = class_set_name or predictor.info.class_set
     pairs = open_dataset(dataset, root, split, classes, label_format=label_format or None)
-    matrix = score(predictor.predict, pairs, size, protocol=protocol, progress=progress, should_stop=should_stop)
+    matrix = score(
+        predictor.predict, pairs, size, protocol=protocol, share=share, progress=progress, should_stop=should_stop
+    )
+    matrix.counts = summed_over_ranks(matrix.counts, share)
     how = f"input {size[0]}x{size[1]}, {predictor.precision}"
     report = report_of(matrix, pairs, protocol=protocol, how=how, predictions=str(checkpoint))
     return EvaluationReport(**(asdict(report) | {"target_labels_chose": _chosen_on_target(predictor)}))
@@ -116,10 +122,11 @@ def evaluate_store(
     root: Path | str,
     split: str,
     protocol: Protocol = "advent",
+    share: Share = (0, 1),
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
 ) -> EvaluationReport:
-    """Score the predictions that a store holds, at each label's own size.
+    """Score the predictions that a store holds, at each label's own size; `share` as in `evaluate_checkpoint`.
 
     Raises:
         DataError: an image of the split is not in the store, or has no label.
@@ -130,7 +137,8 @@ def evaluate_store(
         raise DataError(
             f"A store must hold every labelled image of {split}: {len(missing)} are missing, e.g. {missing[0]}. Finish `extract`."
         )
-    matrix = _score_stored(store, pairs, protocol, progress, should_stop)
+    matrix = _score_stored(store, pairs, protocol, share, progress, should_stop)
+    matrix.counts = summed_over_ranks(matrix.counts, share)
     how = f"stored logits, {store.manifest.precision}"
     return report_of(matrix, pairs, protocol=protocol, how=how, predictions="store")
 
@@ -141,7 +149,7 @@ def score(
     size: tuple[int, int],
     *,
     protocol: Protocol = "advent",
-    share: tuple[int, int] = (0, 1),
+    share: Share = (0, 1),
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
 ) -> ConfusionMatrix:
@@ -174,10 +182,15 @@ def _format_of(store: PredictionStore, dataset: str) -> str | None:
 
 
 def _score_stored(
-    store: PredictionStore, pairs: PairDataset, protocol: Protocol, progress: Progress, should_stop: ShouldStop
+    store: PredictionStore,
+    pairs: PairDataset,
+    protocol: Protocol,
+    share: Share,
+    progress: Progress,
+    should_stop: ShouldStop,
 ) -> ConfusionMatrix:
     matrix = ConfusionMatrix(pairs.class_set.num_classes)
-    ids = labelled_ids(pairs)
+    ids = labelled_ids(pairs)[share[0] :: share[1]]
     for done, image_id in enumerate(ids):
         if should_stop():
             break

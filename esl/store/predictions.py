@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 
 from esl.classes import ClassSet
 from esl.errors import DataError, ShapeError
-from esl.files import PARTIAL_SUFFIX, read_json, write_json
+from esl.files import read_json, write_json
 from esl.labeling.maps import PredictionMaps, derive_maps
 from esl.labeling.thresholds import ScoreHistogram
 from esl.store.chunk_index import ChunkEntry, merge_index, read_index
 from esl.store.chunk_writer import ChunkWriter, relative_logits, sweep_finished
+from esl.store.founding import refuse_foreign_files, sole_creator
 from esl.store.histogram_cache import HistogramFold
 from esl.store.logits_array import ARRAY_NAME, LogitsArray
 from esl.store.manifest import StoreManifest
@@ -66,6 +67,11 @@ class PredictionStore:
             DataError: the folder holds something else, or a store with another manifest; the differences are named.
         """
         directory = Path(directory).absolute()
+        with sole_creator(directory):
+            return cls._create(directory, manifest, rank, world)
+
+    @classmethod
+    def _create(cls, directory: Path, manifest: StoreManifest, rank: int, world: int) -> Self:
         if (directory / MANIFEST_NAME).exists():
             store = cls.open(directory, rank=rank, world=world)
             if differences := store.manifest.differences(manifest):
@@ -79,7 +85,7 @@ class PredictionStore:
                 store = cls.open(directory, rank=rank, world=world)
             store.start_writing()
             return store
-        _refuse_foreign_files(directory)
+        refuse_foreign_files(directory, (ARRAY_NAME,))
         LogitsArray(directory, len(manifest.image_ids), manifest.logits_shape, manifest.logits_type).create()
         # The manifest comes last: a folder with one is a whole store, if an empty one.
         write_json(directory / MANIFEST_NAME, manifest.to_json())
@@ -273,15 +279,3 @@ class PredictionStore:
         with open(self.directory / MANIFEST_NAME, "rb") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
-
-
-def _refuse_foreign_files(directory: Path) -> None:
-    if directory.exists() and not directory.is_dir():
-        raise DataError(f"A store must be a folder; {directory} is a file. Name another --store.")
-    names = [path.name for path in directory.iterdir()] if directory.exists() else []
-    foreign = [name for name in names if name != ARRAY_NAME and not name.endswith(PARTIAL_SUFFIX)]
-    if foreign:
-        raise DataError(
-            f"A new store needs a new or empty folder; {directory} holds {', '.join(sorted(foreign)[:3])}. "
-            "Name another --store."
-        )
