@@ -23,6 +23,7 @@ VERBS = {
     "report": ("esl.cli.report", "the paper's tables from finished rows, beside its own numbers"),
     "translate": ("esl.cli.translate", "train image translation, or translate a whole data set with it"),
     "bdl": ("esl.cli.bdl", "BDL: translation, adaptation and re-training that teach each other, one experiment"),
+    "submit": ("esl.cli.submit", "any other verb as a SLURM job that saves and queues itself again"),
     "data-check": ("esl.cli.data_check", "examine a data set before a long run"),
 }
 """Verb -> (module with `run(arguments) -> exit code`, one line of help)."""

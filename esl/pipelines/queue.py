@@ -20,6 +20,7 @@ from typing import Literal
 
 from esl.errors import ConfigError, DataError
 from esl.files import safe_join
+from esl.pipelines.slurm import SlurmPlace, several_gpus, submit
 from esl.store.job_queue import ACTIVE, Job, JobQueue
 from esl.store.processes import process_started
 
@@ -40,7 +41,7 @@ class QueueConfig:
     """Devices of this host that may run one job each, e.g. `("cuda:0", "cuda:1")`."""
     python: str = sys.executable
     slurm_options: tuple[str, ...] = field(default_factory=tuple)
-    """Further `sbatch` options, e.g. `("--partition=gpu",)`."""
+    """Further `sbatch` options, e.g. `("partition=gpu",)`."""
 
 
 class QueueWorker:
@@ -166,28 +167,18 @@ class QueueWorker:
         self.queue.set_process(job.job_id, pid=process.pid, process_started=process_started(process.pid))
 
     def _start_remote(self, job: Job, run_dir: Path) -> None:
-        script = f"{shlex.join(self.command(job))}; code=$?; echo $code > {shlex.quote(str(run_dir / EXIT_FILE))}; exit $code"
-        answer = subprocess.run(
-            ["sbatch", "--parsable", "--requeue", "--signal=B:USR1@120", f"--job-name={job.run}", f"--gpus={job.num_devices}", f"--output={run_dir / 'log.txt'}",
-             "--open-mode=append", *self.config.slurm_options, "--wrap", script],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if answer.returncode != 0:
-            self.queue.set_state(job.job_id, "failed", f"sbatch refused the job: {answer.stderr.strip()[:500]}")
+        place = SlurmPlace(gpus=job.num_devices, options=self.config.slurm_options)
+        try:
+            submitted = submit(self.command(job), run_dir / "slurm", place, name=job.run, exit_path=run_dir / EXIT_FILE)
+        except ConfigError as error:
+            self.queue.set_state(job.job_id, "failed", str(error))
             return
-        self.queue.set_process(job.job_id, remote_id=answer.stdout.strip().split(";")[0])
+        self.queue.set_process(job.job_id, remote_id=submitted.job_id)
 
     def command(self, job: Job) -> list[str]:
         """The full command line of a job, as it is started."""
         if job.launcher == "torchrun" or (job.launcher == "slurm" and job.num_devices > 1):
-            return [
-                self.config.python,
-                "-m",
-                "torch.distributed.run",
-                "--standalone",
-                f"--nproc-per-node={job.num_devices}",
-                *_without_python(job.argv),
-            ]
+            return several_gpus(self.config.python, _without_python(job.argv), job.num_devices)
         return list(job.argv)
 
     def _environment(self, job: Job) -> dict[str, str]:

@@ -1,0 +1,143 @@
+"""Commands as SLURM jobs that save and queue themselves again when their time is up or their node is wanted.
+
+submitit (extra `slurm`) writes the job's script, catches SLURM's early signal and asks for the requeue; the command itself goes on
+from its last checkpoint when it is started again, so that nothing but the command has to be remembered.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from esl.errors import ConfigError
+from esl.files import write_text
+
+SECONDS_TO_SAVE = 120
+"""How long before its end a job is told to save."""
+MAX_REQUEUES = 1000
+_SAVED = (143, 130)
+"""Exit codes of a run that saved and stopped when asked to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlurmPlace:
+    """What a job asks of the cluster."""
+
+    gpus: int = 1
+    """On one node; several are shared by torchrun."""
+    cpus: int = 8
+    hours: float = 24.0
+    """After which the job saves and queues again."""
+    partition: str = ""
+    options: tuple[str, ...] = ()
+    """Further `sbatch` options as `name=value`, e.g. `account=vision`, `constraint=a100`."""
+
+    def __post_init__(self) -> None:
+        odd = [option for option in self.options if not option.lstrip("-").partition("=")[0]]
+        if self.gpus < 0 or self.cpus < 1 or self.hours <= 0 or odd:
+            raise ConfigError(
+                f"A SLURM job needs 0 or more GPUs, a CPU, some time, and options name=value; got {self}."
+            )
+
+
+class Resubmittable:
+    """A command that is told to save when the job must end, and started again when it may go on."""
+
+    def __init__(self, command: Sequence[str], exit_path: Path | None = None) -> None:
+        """Args:
+        command: with its arguments; ends with 143 after it was told to save (SIGTERM).
+        exit_path: where to write the exit code once the command is over for good.
+        """
+        self.command, self.exit_path = list(command), exit_path
+        self._pid = 0
+
+    def __call__(self) -> int:
+        """Run the command; its exit code, where that is 0 or says that it saved.
+
+        Raises:
+            RuntimeError: any other exit code, for submitit to record.
+        """
+        process = subprocess.Popen(self.command)
+        self._pid = process.pid
+        self._wait()
+        code = process.wait()
+        if self.exit_path is not None:
+            write_text(self.exit_path, f"{code}\n")
+        if code not in (0, *_SAVED):
+            raise RuntimeError(f"{' '.join(self.command)} ended with exit code {code}; its log says why.")
+        return code
+
+    def checkpoint(self) -> Any:
+        """Called by submitit when the job must end: let the command save, and hand over what to start again."""
+        from submitit.helpers import DelayedSubmission
+
+        os.kill(self._pid, signal.SIGTERM)
+        self._wait()
+        return DelayedSubmission(Resubmittable(self.command, self.exit_path))
+
+    def _wait(self) -> None:
+        # No method of Popen: `checkpoint` runs in a signal handler, above one that may hold Popen's lock.
+        os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
+
+
+def submit(
+    command: Sequence[str],
+    folder: Path | str,
+    place: SlurmPlace,
+    *,
+    name: str = "esl",
+    exit_path: Path | None = None,
+    cluster: Literal["slurm", "local", "debug"] = "slurm",
+) -> Any:
+    """Submit a command.
+
+    Args:
+        command: with its arguments.
+        folder: for submitit's script, logs and pickles.
+        place: what it needs.
+        name: of the job.
+        exit_path: where its exit code goes once it is over for good.
+        cluster: `local` and `debug` run it here, to try things out.
+
+    Returns:
+        submitit's job; its `job_id` is SLURM's.
+
+    Raises:
+        ConfigError: the extra or SLURM is not installed, or SLURM refuses the job.
+    """
+    try:
+        import submitit
+    except ImportError as error:
+        raise ConfigError(
+            "SLURM jobs need a package that is not installed: say pip install 'submitit>=1.5'."
+        ) from error
+    try:
+        executor = submitit.AutoExecutor(folder=str(folder), cluster=cluster, slurm_max_num_timeout=MAX_REQUEUES)
+        executor.update_parameters(**_parameters(place, name))
+        return executor.submit(Resubmittable(command, exit_path))
+    except (RuntimeError, submitit.core.utils.FailedJobError) as error:
+        raise ConfigError(f"SLURM must take the job: {error}. Check that sbatch and srun are on the PATH.") from error
+
+
+def _parameters(place: SlurmPlace, name: str) -> dict[str, Any]:
+    pairs = (option.lstrip("-").partition("=") for option in place.options)
+    further = {key: value or True for key, _, value in pairs}
+    parameters: dict[str, Any] = {
+        "name": name, "timeout_min": max(1, round(60 * place.hours)), "nodes": 1, "tasks_per_node": 1,
+        "cpus_per_task": place.cpus, "slurm_signal_delay_s": SECONDS_TO_SAVE,
+        "slurm_additional_parameters": {"requeue": True, **further},
+    }  # fmt: skip
+    if place.gpus:
+        parameters["gpus_per_node"] = place.gpus
+    if place.partition:
+        parameters["slurm_partition"] = place.partition
+    return parameters
+
+
+def several_gpus(python: str, module_command: Sequence[str], gpus: int) -> list[str]:
+    """`-m esl VERB ...` under torchrun where there are several GPUs."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={gpus}"] if gpus > 1 else []
+    return [python, *torchrun, *module_command]
