@@ -118,24 +118,17 @@ def iterate(batches: StepBatches, first: int, last: int, num_workers: int) -> It
     """Micro-batches first, ..., last - 1 with uint8 tensors, decoded ahead by `num_workers` processes.
 
     Raises:
-        DataError: a file cannot be used (with its path), or a worker died.
+        DataError: a file cannot be used (with its path).
+        RuntimeError: a worker died (`guards.lost_processes_in_words`).
     """
     loader: DataLoader[Batch | Unreadable] = DataLoader(
         batches, batch_size=None, sampler=range(first, last), num_workers=num_workers,
         prefetch_factor=4 if num_workers else None, pin_memory=torch.cuda.is_available(),
     )  # fmt: skip
-    try:
-        for item in loader:
-            if isinstance(item, Unreadable):
-                raise DataError(item.message)
-            yield item
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise DataError(
-            f"Loading must not lose a process: a worker died ({error}). If /dev/shm is small or memory is short, use "
-            "fewer workers (--num-workers); the run continues from its last checkpoint."
-        ) from error
+    for item in loader:
+        if isinstance(item, Unreadable):
+            raise DataError(item.message)
+        yield item
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

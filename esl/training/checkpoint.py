@@ -122,7 +122,8 @@ def _drop_others(root: Path) -> None:
 
 def _folders(root: Path) -> list[Path]:
     """Finished checkpoints, newest first."""
-    return sorted((p for p in root.glob(_PATTERN) if p.is_dir() and not p.name.endswith(PARTIAL_SUFFIX)), reverse=True)
+    found = (p for p in root.glob(_PATTERN) if p.is_dir() and not p.name.endswith(PARTIAL_SUFFIX))
+    return sorted(found, key=lambda p: (len(p.name.partition(".")[0]), p.name), reverse=True)  # 1000000 after 999999
 
 
 def _pointed(root: Path, pointer: str) -> str:

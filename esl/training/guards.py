@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 import torch
+import torch.distributed as dist
 
 from esl.errors import EslError
 
@@ -20,6 +21,10 @@ class NonFiniteError(EslError):
 
 class OutOfMemoryError(EslError):
     """The device's memory does not hold a step."""
+
+
+class LostProcessError(EslError):
+    """A loading process or another rank is gone."""
 
 
 class StopRequest:
@@ -107,3 +112,35 @@ def memory_in_words() -> Iterator[None]:
             "(--source.augment.crop, --source.size, and the target's), fewer images a pass (--batch-size, with "
             "--accumulate for the same update), or --precision bf16. Weights are as they were after the last step."
         ) from error
+
+
+_GONE = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out waiting", "NCCL", "gloo")
+
+
+@contextmanager
+def lost_processes_in_words(last_good: Callable[[], str]) -> Iterator[None]:
+    """Turn what is raised when a worker or another rank is gone into a sentence.
+
+    torch notices a dead worker in a signal's handler, so that its error can come out of any line of the loop.
+
+    Args:
+        last_good: the checkpoint to go back to.
+
+    Raises:
+        LostProcessError: in place of the framework's own error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if "DataLoader worker" in text:
+            raise LostProcessError(
+                f"Loading must not lose a process: a worker died ({text.splitlines()[0]}). If /dev/shm is small or memory "
+                f"is short, use fewer workers (--num-workers). The same command goes on from {last_good()}."
+            ) from error
+        if dist.is_initialized() and any(word in text for word in _GONE):
+            raise LostProcessError(
+                f"A run needs all of its {dist.get_world_size()} processes: another one is gone ({text.splitlines()[0][:200]}); "
+                f"what it said last tells why. The same command goes on from {last_good()}."
+            ) from error
+        raise

@@ -18,7 +18,7 @@ from esl.training.batches import StepBatches, iterate, to_device
 from esl.training.checkpoint import save_checkpoint
 from esl.training.engine import Engine
 from esl.training.events import pictures_of
-from esl.training.guards import StopRequest, check_finite, memory_in_words
+from esl.training.guards import StopRequest, check_finite, lost_processes_in_words, memory_in_words
 from esl.training.log import RunLog
 from esl.training.schedule import poly_factor, set_learning_rates
 from esl.training.step import Batch
@@ -97,10 +97,11 @@ class Loop:
             self._evaluate_and_save()
         micro, position = self.config.accumulate, self.position
         batches = iterate(self.batches, position.step * micro, self.config.steps * micro, self.config.num_workers)
-        while position.step < self.config.steps and not self.stop:
-            with memory_in_words():
-                self._one_step([next(batches) for _ in range(micro)])
-            self._after_step()
+        with lost_processes_in_words(lambda: str(self.last_good)):
+            while position.step < self.config.steps and not self.stop:
+                with memory_in_words():
+                    self._one_step([next(batches) for _ in range(micro)])
+                self._after_step()
         if self.stop:
             self._save()
             return self._beat("stopped", force=True, message="Stopped on request; the same command continues it.")

@@ -12,7 +12,7 @@ from esl.progress import Progress
 from esl.store.runs import HEARTBEAT_SECONDS, RunDirectory, RunState, RunStatus
 from esl.training.batches import StepBatches, iterate, to_device
 from esl.training.checkpoint import write_checkpoint
-from esl.training.guards import StopRequest, check_finite, memory_in_words
+from esl.training.guards import StopRequest, check_finite, lost_processes_in_words, memory_in_words
 from esl.training.log import RunLog
 from esl.training.loop import Position
 from esl.training.step import Batch
@@ -39,10 +39,11 @@ class TranslationLoop:
         self._status = status
         config, position = self.config, self.position
         batches = iterate(self.batches, position.step, config.steps, config.num_workers)
-        while position.step < config.steps and not self.stop:
-            with memory_in_words():
-                self._one_step(next(batches))
-            self._after_step()
+        with lost_processes_in_words(lambda: str(self.last_good)):
+            while position.step < config.steps and not self.stop:
+                with memory_in_words():
+                    self._one_step(next(batches))
+                self._after_step()
         if self.stop:
             self._save()
             return self._beat("stopped", message="Stopped on request; the same command continues it.")

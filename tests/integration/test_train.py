@@ -149,13 +149,24 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(world: Path, tmp_path
     assert "not finite" in status.message or "must be finite" in status.message
 
 
-def test_a_damaged_image_is_named(world: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_an_image_damaged_in_mid_epoch_is_named_and_nothing_is_lost(
+    finished: Path, tmp_path: Path, num_workers: int
+) -> None:
     damaged = make_world(tmp_path / "damaged")
     path = damaged / "images" / "day_train_2.png"
-    path.write_bytes(path.read_bytes()[:200])
-    for num_workers in (0, 1):
-        with pytest.raises(DataError, match=r"day_train_2\.png"):
-            train(tiny_config(damaged, num_workers=num_workers), tmp_path / f"run{num_workers}")
+    sound = path.read_bytes()
+    path.write_bytes(sound[:700] + bytes([sound[700] ^ 1]) + sound[701:])  # beyond what the check at the start can see
+    run = tmp_path / "run"
+    with pytest.raises(DataError, match=r"day_train_2\.png is damaged"):
+        train(tiny_config(damaged, num_workers=num_workers), run)
+    status = RunDirectory(run).status()
+    assert status.state == "failed"
+    assert "day_train_2.png" in status.message
+    path.write_bytes(sound)
+    assert train(tiny_config(damaged), run).state == "done"
+    assert weights_of(run) == weights_of(finished)
+    assert metrics_of(run) == metrics_of(finished)
 
 
 def test_target_labels_choose_only_when_told_to(world: Path) -> None:

@@ -1,6 +1,7 @@
 """Faults that only a process of its own can have: kill -9, signals, full disks, ranks."""
 
 import json
+import multiprocessing
 import os
 import resource
 import signal
@@ -19,6 +20,7 @@ from esl.config import SelectionConfig, TrainConfig, config_to_json
 from esl.pipelines.train import train
 from esl.presets import ADVENT
 from esl.store.runs import RunDirectory
+from esl.training.guards import LostProcessError
 from tests.integration.training_world import make_world, metrics_of, tiny_config, weights_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -138,6 +140,41 @@ def test_a_loss_gone_wrong_in_one_rank_stops_all(world: Path, tmp_path: Path) ->
     status = RunDirectory(tmp_path / "run").status()
     assert (status.state, status.step) == ("failed", status.step)
     assert "must be finite" in status.message
+
+
+@pytest.mark.parametrize("lost", ["0", "1"])
+def test_a_killed_rank_stops_the_others_and_nothing_is_lost(world: Path, tmp_path: Path, lost: str) -> None:
+    config = tiny_config(world, steps=4, save_every=1, selection=SelectionConfig())
+    ranks = start(config, tmp_path / "run", devices=2, env={"DIE_RANK": lost})
+    _, said = ranks.communicate(timeout=300)
+    assert ranks.returncode != 0
+    assert "needs all of its 2 processes" in said
+    assert RunDirectory(tmp_path / "run").status().state == ("failed" if lost == "1" else "crashed")
+    again = start(config, tmp_path / "run", devices=2)
+    _, said = again.communicate(timeout=300)
+    assert again.returncode == 0, said
+    assert "Continuing from step" in (tmp_path / "run" / "log.txt").read_text()
+    if lost == "1":
+        whole = start(config, tmp_path / "whole", devices=2)
+        whole.communicate(timeout=300)
+        assert weights_of(tmp_path / "run") == weights_of(tmp_path / "whole")
+        assert metrics_of(tmp_path / "run") == metrics_of(tmp_path / "whole")
+
+
+def test_a_killed_loading_process_is_a_sentence_and_nothing_is_lost(world: Path, tmp_path: Path) -> None:
+    config = tiny_config(world, steps=12, save_every=1, num_workers=1, selection=SelectionConfig())
+
+    def kill_workers(done: int, total: int, note: str = "") -> None:
+        for child in multiprocessing.active_children() if done == 2 else ():
+            assert child.pid is not None
+            os.kill(child.pid, signal.SIGKILL)
+
+    with pytest.raises(LostProcessError, match=r"a worker died.*fewer workers"):
+        train(config, tmp_path / "run", progress=kill_workers)
+    assert RunDirectory(tmp_path / "run").status().state == "failed"
+    assert train(config, tmp_path / "run").state == "done"
+    train(replace(config, num_workers=0), tmp_path / "whole")
+    assert weights_of(tmp_path / "run") == weights_of(tmp_path / "whole")
 
 
 def test_another_number_of_ranks_is_refused(world: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Prints `ready` once the first step is done, so that a test knows when to interfe
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def main() -> int:
         poison = os.environ.get("POISON_RANK")
         if poison is not None and poison == os.environ.get("LOCAL_RANK", "0"):
             _poison()
+        if done == 2 and os.environ.get("DIE_RANK") == os.environ.get("LOCAL_RANK", "0"):
+            os.kill(os.getpid(), signal.SIGKILL)
 
     try:
         result = train(config, sys.argv[2], accelerator="cpu", devices=devices, progress=progress)

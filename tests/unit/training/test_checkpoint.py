@@ -46,6 +46,12 @@ def test_saving_a_step_again_never_deletes_it_first(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path, print) == second
 
 
+def test_a_million_comes_after_what_is_below_it(tmp_path: Path) -> None:
+    save(tmp_path, 999_999)
+    newest = save(tmp_path, 1_000_000)
+    assert newest_checkpoint(tmp_path, print) == newest
+
+
 @pytest.mark.parametrize("fault", ["cut", "flipped", "missing", "manifest"])
 def test_a_damaged_newest_gives_way_to_the_one_before(tmp_path: Path, fault: str) -> None:
     save(tmp_path, 1)

@@ -10,10 +10,12 @@ import torch
 
 from esl.errors import DataError
 from esl.training.guards import (
+    LostProcessError,
     NonFiniteError,
     OutOfMemoryError,
     StopRequest,
     check_finite,
+    lost_processes_in_words,
     memory_in_words,
     stop_on_signals,
 )
@@ -81,6 +83,16 @@ def test_numbers_that_are_not_finite_are_named() -> None:
 def test_full_memory_comes_with_three_knobs(error: Exception) -> None:
     with pytest.raises(OutOfMemoryError, match=r"crop.*--batch-size.*--precision bf16"), memory_in_words():
         raise error
+
+
+def test_a_dead_worker_is_a_sentence_wherever_it_is_noticed() -> None:
+    with (
+        pytest.raises(LostProcessError, match=r"a worker died.*--num-workers.*goes on from step_4"),
+        lost_processes_in_words(lambda: "step_4"),
+    ):
+        raise RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed.")
+    with pytest.raises(RuntimeError, match="gloo"), lost_processes_in_words(lambda: ""):
+        raise RuntimeError("gloo is not what is wrong where there are no ranks")
 
 
 def test_other_errors_stay_what_they_are() -> None:
