@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from esl.errors import ConfigError, ShapeError
+from esl.models.allocator import reuse_freed_memory
 from esl.models.deeplab_v2 import MAIN_HEAD, AsppHead, DeepLabV2
 from esl.models.weights import NetworkInfo, load_network
 
@@ -41,6 +42,8 @@ class Predictor:
         """Take over `network`: it is folded and converted in place. `load` is the usual way in."""
         self.info, self.device, self.precision = info, device, precision
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        if device == "cpu":
+            reuse_freed_memory()
         fold_batch_norm(network.eval())
         self._network = network.requires_grad_(False).to(device).to(memory_format=torch.channels_last)
         if precision == "bf16":

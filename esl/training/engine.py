@@ -14,6 +14,7 @@ from torch.optim import SGD, Adam, Optimizer
 
 from esl.classes import class_set
 from esl.config import TrainConfig
+from esl.models.allocator import reuse_freed_memory
 from esl.models.deeplab_v2 import DeepLabV2, NetworkSpec, build_network
 from esl.models.discriminator import Discriminator
 from esl.models.network_file import load_network, load_state
@@ -56,6 +57,8 @@ class Engine:
         """Build everything from the seed; `say` gets notices (which weights were loaded)."""
         self.fabric, self.config = fabric, config
         torch.manual_seed(config.seed)
+        if fabric.device.type == "cpu":
+            reuse_freed_memory()
         self.segmenter = build_network(network_spec(config), batch_norm=config.network.batch_norm)
         _freeze_dead_branches(self.segmenter, config.network.aspp_branches)
         if config.init_weights != Path():
