@@ -12,11 +12,11 @@ from app.jobs import Job
 from app.library import Library
 from app.opened import OpenStore
 from app.routes.answers import ApiError
-from app.routes.figures import write_figures
 from app.routes.lookup import LibraryDep, store_of
 from app.routes.recipes import read_recipe
 from esl.labeling.thresholds import ScoreHistogram, class_thresholds
 from esl.pipelines.export import export_labels
+from esl.pipelines.figures import write_plates
 from esl.store.recipes import Recipe
 
 router = APIRouter()
@@ -38,7 +38,7 @@ def export(request: Request, question: ExportQuestion, library: LibraryDep) -> d
     """Begin an export, or say what it would write."""
     opened = store_of(request, question.sid)
     recipe, mask = read_recipe(library, question.recipe)
-    # Figures are drawn from the photo, which the library's own export never opens; the rest is written by it.
+    # Figures need the photo, which the export of labels never opens; they follow it.
     kinds = [kind for kind in question.kinds if kind != "figures"] or ["statistics"]
     options: dict[str, Any] = {
         "kinds": kinds,
@@ -73,9 +73,9 @@ def export(request: Request, question: ExportQuestion, library: LibraryDep) -> d
         ).to_json()
         if with_figures and not job.should_stop():
             thresholds = class_thresholds(options["scores"] or opened.histogram(), recipe.rule)
-            files, num_bytes = write_figures(
-                opened, thresholds, image_ids, folder / "figures", lambda n: job.progress(len(image_ids) + n, total, "figures"),
-                job.should_stop,
+            files, num_bytes = write_plates(
+                opened.store, thresholds, image_ids, folder / "figures", pictures=opened.targets,
+                progress=lambda n, _, note="": job.progress(len(image_ids) + n, total, "figures"), should_stop=job.should_stop,
             )  # fmt: skip
             report = {**report, "files": report["files"] + files, "bytes": report["bytes"] + num_bytes}
         return report

@@ -2,14 +2,21 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
 from esl.cli.terminal import parse, show
 from esl.errors import ConfigError
 from esl.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from esl.labeling.thresholds import ScoreHistogram
+    from esl.pipelines.export import ExportReport
+    from esl.store.predictions import PredictionStore
+    from esl.store.recipes import Recipe
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -51,7 +58,7 @@ def export(
         override: CLASS=VALUE sets ESL's nu of one class; may be repeated.
         mu_override: CLASS=VALUE sets SSL's mu of one class; may be repeated.
         color: also write colour PNGs, to OUT/color.
-        kinds: some of train_ids, label_ids, color, difference, scores, statistics, verdicts.
+        kinds: some of train_ids, label_ids, color, difference, scores, statistics, verdicts, figures (Figure 1 of each image).
         naming: path keeps the image's relative path; cityscapes writes ..._gtFine_labelTrainIds.png.
         thresholds_from: another store whose medians to use, e.g. that of the training split.
         portion: CBST's share of each predicted class.
@@ -86,17 +93,34 @@ def export(
         if chosen != Recipe(store=medians.store_hash):
             raise ConfigError("An export takes either --recipe or flags for criterion and thresholds, not both.")
         chosen, mask = load_recipe(recipe)
+    scores = None if medians is opened else medians.histogram()
     report = export_labels(
         opened,
         chosen,
         out,
-        kinds=chosen_kinds,
+        kinds=[kind for kind in chosen_kinds if kind != "figures"] or ["statistics"],
         mask=mask,
-        scores=None if medians is opened else medians.histogram(),
+        scores=scores,
         naming=naming,
         command=sys.argv,
         dry_run=dry_run,
         progress=ProgressLine("export"),
     )
+    if "figures" in chosen_kinds:
+        report = _with_figures(report, opened, chosen, out / "figures", scores)
     show(report, as_json=json)
     return 0
+
+
+def _with_figures(
+    report: "ExportReport", store: "PredictionStore", recipe: "Recipe", folder: Path, scores: "ScoreHistogram | None"
+) -> "ExportReport":
+    """`report` with the plates in it; they are drawn where it is no dry run."""
+    from esl.labeling.thresholds import class_thresholds
+    from esl.pipelines.figures import write_plates
+
+    if not report.is_complete:
+        return replace(report, files=report.files + len(store.image_ids))
+    thresholds = class_thresholds(store.histogram() if scores is None else scores, recipe.rule)
+    files, num_bytes = write_plates(store, thresholds, store.image_ids, folder, progress=ProgressLine("figures"))
+    return replace(report, files=report.files + files, bytes=report.bytes + num_bytes)

@@ -3,13 +3,16 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
 from esl.cli.terminal import parse, show
 from esl.errors import ConfigError
 from esl.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from esl.labeling.thresholds import ThresholdRule
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -33,10 +36,10 @@ def reproduce(
     device: Literal["auto", "cpu", "cuda"] = "auto",
     dry_run: bool = False,
 ) -> int:
-    """Run the trials of a table that have no row yet, then write the tables. Stopped or killed, the same command goes on.
+    """Run the trials of a table or figure that have no row yet, then write it. Stopped or killed, the same command goes on.
 
     Args:
-        table: table1 to table5, or paper for all of them.
+        table: table1 to table5, figure1, figure2, or paper for all of them.
         preset: a benchmark (demo, camvid_day_dusk, gta5_cityscapes, ...) or one of its presets.
         data_root: folder of every data set of the benchmark.
         init_weights: weights that every training starts from.
@@ -51,11 +54,13 @@ def reproduce(
         device: auto takes CUDA where there is one.
         dry_run: print the exact plan and run nothing.
     """
+    from esl.labeling.thresholds import ThresholdRule
     from esl.pipelines.reproduce import StudyPlaces, describe_plan
     from esl.pipelines.reproduce import reproduce as run_study
-    from esl.pipelines.study import trials_of
+    from esl.pipelines.study import FIGURES, trials_of
 
     trials = trials_of(table, preset, seeds, methods, strategies)
+    wants_figures = table in (*FIGURES, "paper")
     if not trials:
         raise ConfigError("A study must have at least one seed and one strategy; got none.")
     overrides = {"steps": steps, "schedule_steps": steps} if steps else {}
@@ -66,8 +71,12 @@ def reproduce(
         print(describe_plan(trials, places, steps_per_second))
         return 0
     found = run_study(
-        trials, places, accelerator=device, progress_of=ProgressLine, say=lambda text: print(text, file=sys.stderr)
-    )
+        trials, places, accelerator=device, with_stores=table in FIGURES, progress_of=ProgressLine,
+        say=lambda text: print(text, file=sys.stderr),
+    )  # fmt: skip
+    drawn = next((places.store_of(t) for t in trials if t.strategy == "esl" and places.store_of(t).exists()), None)
+    if wants_figures and drawn is not None:
+        _draw(drawn, ThresholdRule(), out / f"{trials[0].benchmark}_figures")
     return _write([row for row in found if row.benchmark == trials[0].benchmark], out)
 
 
@@ -81,18 +90,44 @@ def report(
     rows: Path = Path("docs/results/rows"),
     out: Path = Path("docs/results"),
     method: str = "advent",
+    store: Path = Path(),
+    images: tuple[str, ...] = (),
+    mu_star: float = 0.9,
+    nu_star: float = 0.1,
 ) -> int:
     """Write the paper's tables from finished rows as Markdown, CSV and LaTeX, beside the paper's own numbers.
+
+    With a store also its figures: plates of images (Figures 1 and 2) as PNG, error and coverage curves as PNG, SVG and CSV.
 
     Args:
         benchmark: demo, camvid_day_dusk, gta5_cityscapes, ...
         rows: where finished rows are kept.
         out: where the tables go.
         method: whose pseudo-labels Tables 4 and 5 are about.
+        store: a complete prediction store whose figures are drawn, into OUT/BENCHMARK_figures.
+        images: ids of the figures' images; by default those with most SSL minus ESL.
+        mu_star: SSL's threshold in the figures.
+        nu_star: ESL's threshold in the figures.
     """
+    from esl.labeling.thresholds import ThresholdRule
     from esl.store.experiments import read_rows
 
-    return _write(read_rows(rows, benchmark), out, method)
+    found = read_rows(rows, benchmark)
+    if store == Path():
+        return _write(found, out, method)
+    if found:
+        _write(found, out, method)
+    rule = ThresholdRule(mu_star=mu_star, nu_star=nu_star)
+    return _draw(store, rule, out / f"{benchmark}_figures", images)
+
+
+def _draw(store: Path, rule: "ThresholdRule", folder: Path, images: Sequence[str] = ()) -> int:
+    from esl.pipelines.figures import write_figures
+    from esl.store.predictions import PredictionStore
+
+    files = write_figures(PredictionStore.open(store), rule, folder, image_ids=images, progress=ProgressLine("figures"))
+    show({path.name: str(path) for path in files}, as_json=False)
+    return 0
 
 
 def _write(rows: Sequence[object], out: Path, method: str = "advent") -> int:

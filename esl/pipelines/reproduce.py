@@ -56,14 +56,22 @@ class StudyPlaces:
             / f"{row_key(trial.method, trial.strategy, self.setting(trial), trial.seed)}.json"
         )
 
+    def store_of(self, trial: Trial) -> Path:
+        """The store whose pseudo-labels a trial learns from."""
+        return self.work_dir / trial.benchmark / trial.name / "round_0" / "store"
+
     def setting(self, trial: Trial) -> dict[str, float | str]:
         """What a row's numbers depend on beside method, strategy and seed."""
         return {**trial.setting, **self.overrides}
 
 
-def missing(trials: Sequence[Trial], places: StudyPlaces) -> list[Trial]:
-    """Trials without a row, in their order."""
-    return [trial for trial in trials if not places.row_of(trial).exists()]
+def missing(trials: Sequence[Trial], places: StudyPlaces, *, with_stores: bool = False) -> list[Trial]:
+    """Trials without a row, or (`with_stores`) whose store is gone, in their order."""
+    return [
+        trial
+        for trial in trials
+        if not places.row_of(trial).exists() or (with_stores and not places.store_of(trial).exists())
+    ]
 
 
 def reproduce(
@@ -71,18 +79,21 @@ def reproduce(
     places: StudyPlaces,
     *,
     accelerator: Accelerator = "auto",
+    with_stores: bool = False,
     progress_of: ProgressOf = lambda stage: no_progress,
     stop: StopRequest | None = None,
     say: Callable[[str], None] = lambda message: None,
 ) -> list[ExperimentRow]:
     """Run what is missing and return the rows of all finished trials of the same benchmarks.
 
+    With `with_stores` a trial is also run again whose store was deleted: figures are drawn from it.
+
     Raises:
         EslError: a trial cannot be run; those before it have their rows, and the same call goes on.
     """
     stop = StopRequest() if stop is None else stop
     with stop_on_signals(stop):
-        for trial in missing(trials, places):
+        for trial in missing(trials, places, with_stores=with_stores):
             if stop:
                 break
             say(f"{trial.benchmark}: {trial.name}")
@@ -130,7 +141,7 @@ def _run(
         if stop or len(record["rounds"]) < 2:
             return
         scores = record["rounds"][-1]["scores"]
-        labels = _audited(folder / trial.name / "round_0" / "store", places.config(trial))
+        labels = _audited(places.store_of(trial), places.config(trial))
     if not stop:
         write_row(
             places.rows_dir,

@@ -14,6 +14,8 @@ from esl.errors import ConfigError
 from esl.presets import PRESETS, preset
 
 TABLES = ("table1", "table2", "table3", "table4", "table5", "paper")
+FIGURES = ("figure1", "figure2")
+"""Drawn from the store that ESL's trial of the first seed learned from."""
 NU_SWEEP = (0.05, 0.15, 0.2, 0.3)
 """nu* of Table 5 beside the default 0.1."""
 
@@ -86,7 +88,7 @@ def trials_of(
     """The trials behind a table, all of one seed before the next one.
 
     Args:
-        table: one of `TABLES`; `paper` is Tables 1 to 5 of a benchmark together.
+        table: one of `TABLES` or `FIGURES`; `paper` is Tables 1 to 5 of a benchmark together.
         name: a benchmark, or a preset (then its method and strategy alone, with its baseline).
         seeds: at least one.
         methods: in place of the benchmark's own.
@@ -95,9 +97,11 @@ def trials_of(
     Raises:
         ConfigError: no such table, benchmark or method.
     """
-    if table not in TABLES:
-        raise ConfigError(f"A table must be one of {', '.join(TABLES)}; got {table!r}.")
+    if table not in (*TABLES, *FIGURES):
+        raise ConfigError(f"A table or figure must be one of {', '.join((*TABLES, *FIGURES))}; got {table!r}.")
     benchmark = benchmark_of(name)
+    if table in FIGURES:
+        seeds, strategies = seeds[:1], ("esl",)
     methods = tuple(methods) or _methods_of(name, benchmark, table)
     strategies = tuple(strategies) or _strategies_of(name, table)
     unknown = [m for m in methods if f"{benchmark}_{m}" not in PRESETS]
@@ -116,7 +120,7 @@ def trials_of(
 def _methods_of(name: str, benchmark: str, table: str) -> tuple[str, ...]:
     if name != benchmark:
         return (PRESETS[name].method.name,)
-    if table in ("table4", "table5"):
+    if table in ("table4", "table5", *FIGURES):
         return ("advent",)
     order = ("source_only", "advent", "minent", "adaptsegnet")
     return tuple(m for m in order if f"{benchmark}_{m}" in PRESETS)
