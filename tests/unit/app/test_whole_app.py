@@ -1,16 +1,20 @@
 """The whole server, Gradio and static files included: who may come in, and what stays shut."""
 
 import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from pydantic import BaseModel
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 from worlds import make_library, make_store
 
 from app.main import build_app
+from app.routes import make_router
 from app.security import Access
 
 LOGIN = {"Authorization": "Basic " + base64.b64encode(b"ann:pw").decode()}
@@ -140,3 +144,46 @@ def test_no_store_is_made_and_nothing_breaks_without_one(tmp_path: Path) -> None
     assert client.get("/").status_code == client.get("/plain/").status_code == 200
     assert client.get("/api/v1/stores").json() == []
     assert client.get("/api/v1/open").json()["stores"] == []
+
+
+OUTSIDE = "../../../../etc/passwd"
+
+
+def hostile(annotation: Any) -> Any:
+    """A value of this type that leads outside wherever text is taken."""
+    kind = getattr(annotation, "__origin__", annotation)
+    inner = [a for a in getattr(annotation, "__args__", ()) if a is not type(None)]
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {name: hostile(field.annotation) for name, field in kind.model_fields.items()}
+    if kind in (list, tuple):
+        return [hostile(inner[0])] if inner else [OUTSIDE]
+    if kind is dict:
+        return {}
+    if kind in (int, float, bool):
+        return 0
+    return hostile(inner[0]) if inner and not isinstance(inner[0], str) else OUTSIDE
+
+
+def test_no_id_and_no_path_in_any_route_leads_out(app: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Every parameter and every text field of every route of the API, one route at a time."""
+    client = TestClient(app, base_url="http://localhost", headers=LOGIN, raise_server_exceptions=False)
+    around = tmp_path_factory.getbasetemp()
+    before = {path for path in around.rglob("*") if "passwd" in path.name}
+    asked = 0
+    for route in make_router().routes:
+        for router_route in getattr(getattr(route, "original_router", None), "routes", [route]):
+            prefix = getattr(getattr(route, "include_context", None), "prefix", "")
+            path = prefix + router_route.path
+            body = getattr(router_route, "body_field", None)
+            if "{" not in path and body is None:
+                continue
+            url = re.sub(r"\{[^}]*\}", quote(OUTSIDE, safe=""), path)
+            url = url if url.startswith("/api") else f"/api/v1{url}"
+            sent = hostile(body.field_info.annotation) if body is not None else None
+            for method in router_route.methods:
+                answer = client.request(method, url, json=sent)
+                assert 400 <= answer.status_code < 500, (method, path, answer.status_code, answer.text[:200])
+                assert "root:" not in answer.text
+                asked += 1
+    assert asked > 30
+    assert {path for path in around.rglob("*") if "passwd" in path.name} == before
