@@ -72,6 +72,9 @@ class TrainConfig:
     num_workers: int = 0
     """Processes that decode images; results do not depend on it."""
 
+    cache_dir: Path = Path()
+    """Folder to keep images in at the network's size, 3 bytes a pixel; results do not depend on it. Empty: none is kept."""
+
     log_every: int = 10
     """Steps between lines of metrics.jsonl."""
     save_every: int = 2000

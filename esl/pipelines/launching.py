@@ -155,7 +155,14 @@ def _config(launch: Launch, roots: Sequence[Path], faults: dict[str, str]) -> Tr
         if not set(faults) & set(launch.values):
             faults[""] = str(error)
         return None
-    for path_field in ("source.root", "target.root", "selection.data.root", "init_weights", "pseudo_labels.path"):
+    for path_field in (
+        "source.root",
+        "target.root",
+        "selection.data.root",
+        "init_weights",
+        "pseudo_labels.path",
+        "cache_dir",
+    ):
         if path_field in launch.values:
             _check_path(path_field, str(launch.values[path_field]), roots, faults)
     return config

@@ -16,6 +16,7 @@ from esl.classes import class_set
 from esl.config import DataConfig, TrainConfig, config_to_json
 from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
+from esl.data.resized_cache import CachedImages
 from esl.errors import DataError
 from esl.files import read_json, write_json
 from esl.models.predictor import Predictor
@@ -226,14 +227,20 @@ def open_data(config: DataConfig, class_set_name: str) -> PairDataset:
 
 def batches_of(config: TrainConfig, inputs: Inputs, fabric: Fabric) -> StepBatches:
     """This rank's micro-batches, by number."""
+
+    def images_of(pairs: PairDataset) -> PairDataset | CachedImages:
+        return pairs if config.cache_dir == Path() else CachedImages(pairs, config.cache_dir)
+
     truth = GroundTruth(inputs.source, config.source.size)
     source = Domain(
-        number=0, images=inputs.source, size=config.source.size, augment=config.source.augment, labels=truth
+        number=0, images=images_of(inputs.source), size=config.source.size, augment=config.source.augment, labels=truth
     )
     target = None
     if inputs.target is not None:
         view = config.target
-        target = Domain(number=1, images=inputs.target, size=view.size, augment=view.augment, labels=inputs.labels)
+        target = Domain(
+            number=1, images=images_of(inputs.target), size=view.size, augment=view.augment, labels=inputs.labels
+        )
     return StepBatches(
         source=source,
         target=target,

@@ -79,6 +79,15 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(world: Path, finished: Path, tm
     assert metrics_of(run) == metrics_of(finished)
 
 
+def test_a_cache_of_resized_images_changes_no_number(world: Path, finished: Path, tmp_path: Path) -> None:
+    run, cache = tmp_path / "run", tmp_path / "cache"
+    interrupted(world, run, 3, cache_dir=cache)
+    assert list(cache.rglob("*.rgb"))
+    train(tiny_config(world, cache_dir=cache, num_workers=1), run)
+    assert weights_of(run) == weights_of(finished)
+    assert metrics_of(run) == metrics_of(finished)
+
+
 def test_a_finished_run_stays_as_it_is(world: Path, finished: Path) -> None:
     before = weights_of(finished), metrics_of(finished)
     assert train(tiny_config(world), finished).step == 6
