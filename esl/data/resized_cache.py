@@ -95,7 +95,9 @@ def _read(
     if not whole or len(header) != _HEADER.size:
         return None
     magic, length, changed, height, width, valid_height, valid_width, checksum = _HEADER.unpack(header)
-    if (magic, (length, changed), (height, width)) != (_MAGIC, stamp, tuple(size)) or zlib.crc32(pixels.data) != checksum:
+    if (magic, (length, changed), (height, width)) != (_MAGIC, stamp, tuple(size)) or zlib.crc32(
+        pixels.data
+    ) != checksum:
         return None
     return pixels, (valid_height, valid_width)
 

@@ -245,3 +245,94 @@ def test_keys_rest_while_typing_and_the_palette_runs_commands(page: Any, address
     assert page.locator(".esl-help-row").count() > 20
     page.keyboard.press("?")
     assert page.locator(".esl-help-row").count() == 0
+
+
+def words(page: Any, kind: str) -> list[int]:
+    """What a pane shows now, as packed colours."""
+    return list(handle(page, f"Array.from(esl.screen.grid.shown.find((p) => p.kind === '{kind}').words)"))
+
+
+def test_holding_space_blinks_and_letting_go_ends_it(page: Any, address: str) -> None:
+    visit(page, address, fragment="#nu=0.2&mu=0.6")
+    drawn_image(page)
+    page.locator(".esl-pane").first.focus()
+    ssl, esl = words(page, "ssl"), words(page, "esl")
+    assert ssl != esl
+    page.keyboard.down("Space")
+    page.wait_for_selector(".is-blinking")
+    page.wait_for_timeout(100)
+    assert (words(page, "ssl"), words(page, "esl")) == (esl, ssl)
+    page.keyboard.up("Space")
+    page.wait_for_timeout(100)
+    assert (words(page, "ssl"), words(page, "esl")) == (ssl, esl)
+
+
+def test_the_curtain_shows_ssl_left_of_the_pointer_and_esl_right_of_it(page: Any, address: str) -> None:
+    visit(page, address, fragment="#nu=0.2&mu=0.6")
+    drawn_image(page)
+    size = handle(page, "[esl.screen.grid.scene.g.w, esl.screen.grid.scene.g.h]")
+    shape = (size[1], size[0])
+    ssl, esl = (np.array(words(page, kind)).reshape(shape) for kind in ("ssl", "esl"))
+    page.get_by_role("button", name="Curtain").click()
+    canvas = page.locator('[data-kind="esl"] canvas').first
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(150)
+    edge = round(handle(page, "esl.screen.grid.curtain"))
+    assert shape[1] / 4 < edge < shape[1] / 2
+    shown = np.array(words(page, "esl")).reshape(shape)
+    np.testing.assert_array_equal(shown[:, : edge - 1], ssl[:, : edge - 1])
+    np.testing.assert_array_equal(shown[:, edge + 1 :], esl[:, edge + 1 :])
+
+
+def test_a_brush_marks_its_pixels_and_ranks_the_images_that_hold_most(page: Any, address: str, world: Any) -> None:
+    visit(page, address, "screen=thresholds")
+    page.locator(".esl-density").wait_for()
+    page.wait_for_timeout(300)
+    box = page.locator(".esl-density").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.8, steps=4)
+    page.mouse.up()
+    show = page.get_by_role("button", name="Show pixels")
+    assert show.is_enabled()
+    brush = {"cls": 0, "e": [0, 40000], "p": [20000, 65535]}
+    visit(page, address)  # the tab of the real page keeps its session; here it is told
+    drawn_image(page)
+    handle(page, f"(esl.session.brush = {brush}, esl.session.emit('brush'), 1)")
+    page.wait_for_function("document.querySelector('.esl-list')?.innerText.includes('brushed pixels')")
+    assert "brushed pixels" in page.inner_text(".esl-chip.is-brush")
+    i = handle(page, "esl.session.index")
+    image = world.image(i)
+    inside = (image.label == 0) & (image.ent <= 40000) & (image.conf >= 20000)
+    assert handle(page, "esl.screen.grid.scene.brush.reduce((a, b) => a + b, 0)") == int(inside.sum()) > 0
+    page.locator(".esl-chip.is-brush").click()
+    assert handle(page, "esl.screen.grid.scene.brush") is None
+
+
+def test_maps_of_another_size_say_so_in_place(
+    page: Any, address: str, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit(page, address)
+    drawn_image(page)
+    small = sys.modules["fake_world"].FakeWorld(height=64, width=128, num_images=30)
+    real = world.image
+    monkeypatch.setattr(world, "image", lambda i: small.image(i) if i == 5 else real(i))
+    page.evaluate("document.getElementById('host').__esl.show(5)")
+    page.locator(".esl-card:visible").first.wait_for()
+    assert "too short" in page.inner_text(".esl-card:visible >> nth=0")
+    monkeypatch.undo()
+    page.locator(".esl-card:visible button").first.click()
+    page.wait_for_function("document.getElementById('host').__esl.session.image.maps.i === 5")
+
+
+def test_a_class_of_which_nothing_is_kept_says_so(page: Any, address: str, world: Any) -> None:
+    visit(page, address)
+    drawn_image(page)
+    c = int(world.image(0).label[0, 0])
+    handle(
+        page, f"esl.setRule({{nuStar: 0, muStar: 1, mode: 'fixed', nuOverrides: {{{c}: 0}}, muOverrides: {{{c}: 1}}}})"
+    )
+    row = page.locator(f'.esl-tr[aria-label^="{world.names[c]}:"]')
+    page.wait_for_function("(row) => row.getAttribute('aria-label').includes('ESL keeps 0')", arg=row.element_handle())
+    assert "0 0" in row.inner_text()  # the share that SSL keeps, and ESL
