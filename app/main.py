@@ -12,11 +12,12 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
+from app.head_start import HeadStartMiddleware
 from app.library import Library
 from app.pages import inspector, plain
 from app.routes import make_router
 from app.routes.answers import add_error_answers
-from app.routes.viewer_files import ViewerFiles, viewer_version
+from app.routes.viewer_files import ViewerFiles, ViewerSnapshot
 from app.run_desk import RunDesk, visible_devices
 from app.security import Access, SecurityMiddleware
 from app.theme import INSPECTOR_CSS, PLAIN_CSS, theme
@@ -46,9 +47,11 @@ def build_app(library: Library, access: Access, runs_dir: Path | None = None) ->
     app.state.runs = desk
     add_error_answers(app)
     app.include_router(make_router())
-    app.mount("/viewer", ViewerFiles())
+    viewer = ViewerSnapshot.take()
+    app.mount("/viewer", ViewerFiles(viewer))
     _mount(app, plain.build(library), "/plain", PLAIN_CSS)
-    _mount(app, inspector.build(viewer_version()), "/", INSPECTOR_CSS, inspector.head())
+    _mount(app, inspector.build(viewer.url("main.js")), "/", INSPECTOR_CSS)
+    app.add_middleware(HeadStartMiddleware, path="/", head=inspector.head(viewer))
     app.add_middleware(SecurityMiddleware, access=access)
     return app
 
@@ -65,10 +68,10 @@ def make_desk(library: Library, runs_dir: Path) -> RunDesk:
     )
 
 
-def _mount(app: FastAPI, page: gr.Blocks, path: str, css: str, head: str = "") -> None:
+def _mount(app: FastAPI, page: gr.Blocks, path: str, css: str) -> None:
     page.queue(default_concurrency_limit=None)
     gr.mount_gradio_app(
-        app, page, path=path, theme=theme(), css=css, head=head, run_history=False, ssr_mode=False, footer_links=[],
+        app, page, path=path, theme=theme(), css=css, run_history=False, ssr_mode=False, footer_links=[],
         max_file_size=MAX_UPLOAD, show_error=False,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None}, enable_monitoring=False, mcp_server=False, pwa=False,
     )  # fmt: skip

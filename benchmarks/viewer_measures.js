@@ -1,6 +1,6 @@
 // What is timed inside the page; `benchmarks/viewer_page.py` adds this to each page and calls it. Times in milliseconds.
 (() => {
-  const handle = () => document.querySelector('#esl-screen-inspect .esl-shell')?.__esl;
+  const handle = () => document.querySelector('#esl-screen-inspect .esl-shell, .esl-shell.esl-early')?.__esl;
   const frame = () => new Promise((go) => requestAnimationFrame(go));
   const pause = (ms) => new Promise((go) => setTimeout(go, ms));
   const isDrawn = (esl) => Boolean(esl?.session.image && !esl.session.loading && esl.screen.grid.scene.g
@@ -26,7 +26,7 @@
   /** One slider, moved to each value in turn: from the input event to pixels on the canvases, and to the second frame after. */
   async function slider(which, values) {
     const esl = handle();
-    const range = document.querySelector(`#esl-screen-inspect .esl-range-${which}`);
+    const range = document.querySelector(`.esl[data-screen=inspect] .esl-range-${which}`);
     const watch = watchDraws(esl);
     const out = [];
     for (const value of values) {
@@ -50,7 +50,7 @@
   /** A drag to and fro: a new value in every display frame. Frames a second, and the gaps between them. */
   async function drag(which, seconds, low, high) {
     const esl = handle();
-    const range = document.querySelector(`#esl-screen-inspect .esl-range-${which}`);
+    const range = document.querySelector(`.esl[data-screen=inspect] .esl-range-${which}`);
     const watch = watchDraws(esl);
     const moved = await everyFrame(seconds, (t) => {
       range.value = low + (high - low) * Math.abs(((t / 1500) % 2) - 1);

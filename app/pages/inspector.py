@@ -10,6 +10,7 @@ from typing import cast
 import gradio as gr
 
 from app.routes import API_BASE
+from app.routes.viewer_files import ViewerSnapshot
 
 SCREENS = (
     ("inspect", "Inspect"),
@@ -22,8 +23,9 @@ SCREENS = (
 WITHOUT_STORE = ("compare", "train")
 """Screens that stand before there is a store."""
 
-# The body of `new Function('element', 'trigger', 'props', ...)`; it runs once per mount. While the server makes its
-# first store ready, its progress stands here; then the viewer takes over.
+# The body of `new Function('element', 'trigger', 'props', ...)`; it runs once per mount. Inspect mostly stands before
+# that, begun from the page's head, and is moved in. While the server makes its first store ready, its progress stands
+# here; then the viewer takes over.
 _MOUNT = """
 const host = element.querySelector('.esl-shell') || element;
 const boot = %(boot)s;
@@ -43,14 +45,34 @@ const ready = async () => {
     await new Promise((go) => setTimeout(go, 300));
   }
 };
-if (window.eslStore) boot.sid = window.eslStore;
-Promise.all([import(%(module)s + '?v=' + %(version)s), boot.free || ready()])
-  .then(([viewer]) => viewer.mount(host, boot))
+const start = async () => {
+  const begun = await window.eslBegun;
+  if (begun?.host && boot.screen === 'inspect') return host.replaceWith(begun.host), begun.host.classList.remove('esl-early');
+  boot.sid = window.eslStore ?? begun?.sid;
+  const [viewer] = await Promise.all([import(%(module)s), boot.sid || boot.free || ready()]);
+  return viewer.mount(host, boot);
+};
+start()
   .catch((error) => say('The viewer did not load: ' + error.message + ' Reload the page.'));
 """
 
 # Tabs are chosen by their buttons; a screen asks for another one by an event that bubbles up to the document.
-_HEAD = """<script>
+_HEAD = """%(links)s
+<style>.esl-early { position: fixed; inset: 32px 0 0; } html { background: #16181d; } html.esl-light { background: #f4f5f7; }</style>
+<script>
+// Inspect stands where its shell will be; the shell takes it in when Gradio has made it (or never, and it stands all the same).
+// No module script: those run in the page's order, after Gradio's.
+window.eslBegun = import(%(module)s).then(async (viewer) => {
+  const boot = %(boot)s;
+  const { sid, tab } = await viewer.prepare(boot);
+  if (!sid || tab !== 'inspect') return { sid };
+  const host = Object.assign(document.createElement('div'), { className: 'esl-shell esl-early' });
+  (document.body ?? document.documentElement).append(host);
+  viewer.mount(host, { ...boot, sid }).catch((error) => { host.textContent = 'The viewer did not load: ' + error.message + ' Reload the page.'; });
+  return { sid, host };
+}).catch(() => null);
+</script>
+<script>
 (() => {
   const names = %(names)s;
   const dress = (name) => {
@@ -76,21 +98,18 @@ _HEAD = """<script>
 </script>"""
 
 
-def build(version: str) -> gr.Blocks:
-    """The page; `version` changes with the viewer's files, so that a browser never mixes two of them."""
+def build(module: str) -> gr.Blocks:
+    """The page; `module` is the URL of the viewer's main module."""
     with gr.Blocks(title="ESL Inspector", fill_width=True) as page, gr.Tabs(elem_id="esl-tabs"):
         for screen, title in SCREENS:
             with gr.Tab(title, id=screen, elem_id=f"esl-tab-{screen}"):
-                shell(screen, version)
+                shell(screen, module)
     return cast(gr.Blocks, page)
 
 
-def shell(screen: str, version: str) -> gr.HTML:
+def shell(screen: str, module: str) -> gr.HTML:
     """One static shell."""
-    boot = {"screen": screen, "apiBase": API_BASE, "free": screen in WITHOUT_STORE}
-    script = _MOUNT % {
-        "module": json.dumps("/viewer/main.js"), "version": json.dumps(version), "boot": json.dumps(boot),
-    }  # fmt: skip
+    script = _MOUNT % {"module": json.dumps(module), "boot": json.dumps(boot_of(screen))}
     return gr.HTML(
         value="",
         html_template='<div class="esl-shell"></div>',
@@ -102,6 +121,25 @@ def shell(screen: str, version: str) -> gr.HTML:
     )
 
 
-def head() -> str:
-    """Script for the page's head: tabs by URL and by event."""
-    return _HEAD % {"names": json.dumps(dict(SCREENS))}
+def boot_of(screen: str) -> dict[str, object]:
+    """All that a screen needs to start."""
+    return {"screen": screen, "apiBase": API_BASE, "free": screen in WITHOUT_STORE}
+
+
+def head(viewer: ViewerSnapshot) -> str:
+    """What the page's head holds: tabs by URL and by event, and Inspect, which does not wait for Gradio.
+
+    Gradio's own front end takes a second or more to mount the shells; the viewer's modules and its first image travel
+    meanwhile, and are drawn as soon as they are there.
+    """
+    links = [f'<link rel="stylesheet" href="{viewer.url(name)}">' for name in viewer.styles]
+    links += [
+        f'<link rel="modulepreload" href="{viewer.url(name)}">'
+        for name in viewer.imported_by("main.js", "inspect-screen.js")
+    ]
+    return _HEAD % {
+        "links": "\n".join(links),
+        "module": json.dumps(viewer.url("main.js")),
+        "boot": json.dumps(boot_of("inspect")),
+        "names": json.dumps(dict(SCREENS)),
+    }

@@ -5,7 +5,7 @@ import { Curves } from './curves.js';
 import { el } from './dom.js';
 import { Frames } from './frames.js';
 import { ImageList, KEYS } from './list.js';
-import { inspectBindings } from './inspect-keys.js';
+import { inspectBindings, inspectCommands } from './inspect-keys.js';
 import { KIND, KINDS } from './kinds.js';
 import { PaneGrid } from './pane-grid.js';
 import { Probe } from './probe.js';
@@ -46,6 +46,7 @@ export class InspectScreen {
       el('div', { class: 'esl-centre' }, this.tools, this.bar, this.grid.root, this.probe.panel, this.probe.line),
       el('aside', { class: 'esl-side', 'aria-label': 'Thresholds and classes' }, this.controls.root, this.summary.root, this.table.root, this.curves.root));
     this.bindings = inspectBindings(this);
+    this.commands = inspectCommands(this);
     acceptDrops(this.root, session, context.say);
     this.listen();
   }

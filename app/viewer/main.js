@@ -4,21 +4,23 @@ import { el } from './dom.js';
 import { sessionFor } from './session.js';
 import { CommandPalette, Keyboard, helpOverlay } from './keyboard.js';
 import { HashWriter, decodeView, encodeView } from './url-state.js';
-import { InspectScreen } from './inspect-screen.js';
-import { inspectCommands } from './inspect-keys.js';
 import { Toasts } from './toast.js';
 import { TopBar } from './top-bar.js';
 import { attachHandle } from './handle.js';
 import { OpenScreen } from './open-screen.js';
-import { ThresholdsScreen } from './thresholds-screen.js';
-import { AuditScreen } from './audit-screen.js';
-import { ExportScreen } from './export-screen.js';
-import { RUN_SCREENS, RunsViewer } from './runs-viewer.js';
 
-const SCREENS = { inspect: InspectScreen, thresholds: ThresholdsScreen, audit: AuditScreen, export: ExportScreen };
+// A screen's modules are fetched when its tab is opened; app/pages/inspector.py has those of Inspect fetched ahead.
+const SCREENS = {
+  inspect: async () => (await import('./inspect-screen.js')).InspectScreen,
+  thresholds: async () => (await import('./thresholds-screen.js')).ThresholdsScreen,
+  audit: async () => (await import('./audit-screen.js')).AuditScreen,
+  export: async () => (await import('./export-screen.js')).ExportScreen,
+};
+const RUN_SCREENS = ['train', 'compare'];
+const SHEETS = ['viewer.css', 'screens.css', 'runs.css'];
 
 function loadCss() {
-  for (const name of ['viewer.css', 'screens.css', 'runs.css']) {
+  for (const name of SHEETS) {
     const href = new URL(name, import.meta.url).href;
     if (![...document.styleSheets].some((sheet) => sheet.href === href) && !document.querySelector(`link[href="${href}"]`)) {
       document.head.append(el('link', { rel: 'stylesheet', href }));
@@ -31,6 +33,16 @@ function storedTheme(boot) {
   try {
     return boot.theme ?? view ?? localStorage.getItem('esl.theme') ?? 'dark';
   } catch { return boot.theme ?? 'dark'; }
+}
+
+async function onlyStore(api) {
+  const stores = await api.stores().catch(() => []);
+  return stores.length === 1 ? stores[0].sid : null;
+}
+
+/** The image of a link, else the first one that is done. */
+function firstImage(session, link) {
+  return link.index ?? session.info.images.find((image) => image.done !== false)?.i ?? 0;
 }
 
 class Viewer {
@@ -92,7 +104,7 @@ class Viewer {
   async start(isChosen = false) {
     const link = decodeView(location.hash);
     const view = isChosen ? {} : link;
-    const sid = isChosen ? this.boot.sid : link.sid ?? this.boot.sid ?? await this.onlyStore();
+    const sid = isChosen ? this.boot.sid : link.sid ?? this.boot.sid ?? await onlyStore(this.api);
     if (!sid) return this.openCard();
     this.keyboard?.remove();
     this.session = sessionFor(this.api, sid);
@@ -100,17 +112,12 @@ class Viewer {
     this.root.replaceChildren(el('div', { class: 'esl-opening' }, el('div', { class: 'esl-pulse' }), el('p', {}, 'Opening the store …')));
     if (view.rule) this.session.setRule(view.rule, false);
     try {
-      await this.session.ready();
+      [this.Screen] = await Promise.all([SCREENS[this.kind](), this.session.ready()]);
     } catch (error) {
       return this.openCard(error.message);
     }
     this.build();
     return this.applyView(view);
-  }
-
-  async onlyStore() {
-    const stores = await this.api.stores().catch(() => []);
-    return stores.length === 1 ? stores[0].sid : null;
   }
 
   openCard(error = null) {
@@ -126,7 +133,7 @@ class Viewer {
       open: (screen) => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })),
     };
     context.top = this.top = new TopBar(session, { say: context.say, theme: () => this.toggleTheme(), help: () => this.toggleHelp(), store: () => this.openCard() });
-    this.screen = new SCREENS[this.kind](context);
+    this.screen = new this.Screen(context);
     this.root.replaceChildren(this.top.root, this.screen.root, this.toasts.root);
     const shared = [
       { keys: ['?'], name: 'This help', run: () => this.toggleHelp() },
@@ -144,9 +151,8 @@ class Viewer {
   }
 
   commands() {
-    const extra = this.kind === 'inspect' ? inspectCommands(this.screen) : [];
-    return [...this.bindings.filter((b) => b.name && !b.release), ...extra,
-      ...Object.keys({ ...SCREENS, ...RUN_SCREENS }).map((screen) => ({ name: `Go to ${screen}`, run: () => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })) })),
+    return [...this.bindings.filter((b) => b.name && !b.release), ...(this.screen.commands ?? []),
+      ...[...Object.keys(SCREENS), ...RUN_SCREENS].map((screen) => ({ name: `Go to ${screen}`, run: () => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })) })),
       { name: 'Light or dark theme', run: () => this.toggleTheme() }];
   }
 
@@ -156,7 +162,8 @@ class Viewer {
     if (view.scope) session.setScope(view.scope);
     session.committed = { ...session.rule };
     if (this.screen.applyView) this.screen.applyView(view);
-    const first = session.image ? session.index : view.index ?? session.info.images.find((image) => image.done !== false)?.i ?? 0;
+    const first = session.image ? session.index : firstImage(session, view);
+    if (session.loading) session.emit('loading'); // begun before this screen could hear of it
     if (session.image && session.index === first) session.emit('image');
     else if (this.screen.wantsImage !== false) return session.show(first);
     return undefined;
@@ -202,10 +209,33 @@ class Viewer {
   }
 }
 
+/**
+ * Begin what the first picture needs while the page around it still loads: modules, store, maps of the first image.
+ * Resolves to {sid, tab} once the store answers, with a null sid where there is nothing to begin with; never fails.
+ */
+export async function prepare(boot = {}) {
+  const api = new Api(boot.apiBase ?? '/api/v1');
+  const link = decodeView(location.hash);
+  const tab = link.tab ?? 'inspect';
+  SCREENS[tab]?.().catch(() => {}); // fetched now, asked for again and waited for by `start`
+  try {
+    const sid = link.sid ?? await onlyStore(api);
+    if (!sid) return { sid: null, tab };
+    const session = sessionFor(api, sid);
+    if (link.rule) session.setRule(link.rule, false);
+    await session.ready();
+    session.show(firstImage(session, link));
+    return { sid, tab };
+  } catch {
+    return { sid: null, tab }; // the screen asks again, and says what is wrong
+  }
+}
+
 /** Mount a screen; resolves when its first picture is drawn or its message shown. */
 export async function mount(element, boot = {}) {
   loadCss();
-  const viewer = boot.screen in RUN_SCREENS ? new RunsViewer(element, boot, storedTheme(boot)) : new Viewer(element, boot);
+  const isRuns = RUN_SCREENS.includes(boot.screen);
+  const viewer = isRuns ? new (await import('./runs-viewer.js')).RunsViewer(element, boot, storedTheme(boot)) : new Viewer(element, boot);
   await viewer.start();
   return viewer;
 }

@@ -119,10 +119,18 @@ export class Session {
 
   /** Show image i; the last picture stays until the new one is there, and a later call wins. */
   async show(i, force = false) {
-    if (!this.info || (typeof i === 'number' && (i < 0 || i >= this.info.num_images))) return;
+    if (!this.info || (typeof i === 'number' && (i < 0 || i >= this.info.num_images))) return undefined;
     clearTimeout(this.waiter);
     if (force) this.cache.forget(i);
-    if (!force && this.image && this.index === i && !this.imageError) return;
+    if (!force && this.index === i && !this.imageError) {
+      if (this.loading) return this.showing;
+      if (this.image) return undefined;
+    }
+    this.showing = this.bring(i);
+    return this.showing;
+  }
+
+  async bring(i) {
     this.index = i;
     this.loading = true;
     this.imageError = null;

@@ -15,6 +15,7 @@ from worlds import make_library, make_store
 
 from app.main import build_app
 from app.routes import make_router
+from app.routes.viewer_files import ViewerSnapshot
 from app.security import Access
 
 LOGIN = {"Authorization": "Basic " + base64.b64encode(b"ann:pw").decode()}
@@ -124,6 +125,33 @@ def test_the_viewer_comes_as_modules_that_are_always_asked_for_again(app: Any) -
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "no-cache" in answer.headers["cache-control"]
     assert answer.headers["etag"]
+
+
+def test_a_version_of_the_viewer_is_kept_for_good_and_others_are_not_there(app: Any) -> None:
+    client = TestClient(app, base_url="http://localhost", headers=LOGIN)
+    snapshot = ViewerSnapshot.take()
+    answer = client.get(snapshot.url("main.js"))
+    assert answer.content == snapshot.files["main.js"]
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in answer.headers["cache-control"]
+    assert client.get("/viewer/000000000000/main.js").status_code == 404
+    assert client.get(snapshot.url("nothing.js")).status_code == 404
+
+
+def test_the_pages_html_asks_for_all_that_inspect_imports_before_gradio_has_come(app: Any) -> None:
+    client = TestClient(app, base_url="http://localhost", headers=LOGIN)
+    answer = client.get("/", headers={"Accept-Encoding": "br, gzip"})
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    head = answer.text.partition("</head>")[0]
+    asked = re.findall(r'<link rel="modulepreload" href="(/viewer/[^"]+)">', head)
+    assert "window.eslBegun" in head
+    assert {Path(url).name for url in asked} >= {"main.js", "inspect-screen.js", "pane-grid.js", "selection.js"}
+    assert not {Path(url).name for url in asked} & {"runs-viewer.js", "audit-screen.js", "train-form.js"}
+    for url in asked:
+        for name in re.findall(r"from '\./([^']+)'", client.get(url).text):
+            assert str(Path(url).with_name(name)) in asked, f"{Path(url).name} imports {name}, which is not asked for"
+    assert "window.eslBegun" not in client.get("/plain/").text
+    assert client.head("/").status_code < 500
 
 
 def test_errors_of_the_api_are_json_with_one_sentence(app: Any) -> None:

@@ -1,0 +1,70 @@
+// What is begun before the page around the viewer has come.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { prepare } from '../../app/viewer/main.js';
+import { forgetSessions, sessionFor } from '../../app/viewer/session.js';
+
+const [W, H] = [4, 2];
+const store = (sid) => ({
+  sid, name: sid, num_images: 3, num_done: 2, has_truth: false, map_size: [H, W], map_version: '1', class_names: ['a', 'b'], class_colors: [[1, 2, 3], [4, 5, 6]],
+  medians: { mu: [0, 0], nu: [9, 9] }, images: [{ i: 0, done: false }, { i: 1, done: true }, { i: 2, done: true }],
+});
+
+/** A server with these stores; `asked` collects the paths. */
+function serve(sids, hash = '') {
+  forgetSessions();
+  const asked = [];
+  globalThis.location = { hash };
+  globalThis.createImageBitmap = async () => ({ width: W, height: H });
+  globalThis.fetch = async (url) => {
+    const path = url.replace('/api/v1', '');
+    asked.push(path);
+    const sid = /^\/stores\/(\w+)/.exec(path)?.[1];
+    const ok = !sid || sids.includes(sid);
+    return {
+      ok, status: ok ? 200 : 404, statusText: '', blob: async () => null, arrayBuffer: async () => new ArrayBuffer(W * H * 6),
+      json: async () => (!ok ? { error: 'gone' } : sid ? store(sid) : sids.map((s) => ({ sid: s }))),
+    };
+  };
+  return asked;
+}
+
+test('the only store and its first image that is done are asked for, each once', async () => {
+  const asked = serve(['aa']);
+  assert.deepEqual(await prepare(), { sid: 'aa', tab: 'inspect' });
+  const { api } = sessionFor({ base: '/api/v1' }, 'aa');
+  const session = sessionFor(api, 'aa');
+  assert.ok(session.loading);
+  await Promise.all([session.show(1), session.show(1)]); // the screen asks for it again while it travels
+  assert.equal(session.image.maps.i, 1);
+  assert.equal(asked.filter((path) => path.startsWith('/stores/aa/images/1/maps')).length, 1);
+  assert.equal(asked.filter((path) => path === '/stores/aa').length, 1);
+});
+
+test('a link names store, image, thresholds and tab', async () => {
+  serve(['aa', 'bb'], '#tab=audit&s=bb&i=2&nu=0.25&mu=0.75');
+  assert.deepEqual(await prepare(), { sid: 'bb', tab: 'audit' });
+  const session = sessionFor({ base: '/api/v1' }, 'bb');
+  assert.deepEqual([session.index, session.rule.nuStar, session.rule.muStar], [2, 0.25, 0.75]);
+});
+
+test('with no store, a choice of stores, or one that is gone, nothing is begun and nothing fails', async () => {
+  for (const [sids, hash] of [[[], ''], [['aa', 'bb'], ''], [['aa'], '#s=dead']]) {
+    serve(sids, hash);
+    assert.equal((await prepare()).sid, null);
+  }
+});
+
+test('an image that is shown already, or is on its way, is not read again; another one is', async () => {
+  const asked = serve(['aa']);
+  await prepare();
+  const session = sessionFor({ base: '/api/v1' }, 'aa');
+  await session.show(1);
+  const { image } = session;
+  await session.show(1);
+  assert.equal(session.image, image);
+  await session.show(2);
+  assert.equal(session.image.maps.i, 2);
+  await session.show(1, true);
+  assert.equal(asked.filter((path) => path.startsWith('/stores/aa/images/1/maps')).length, 2, 'force reads anew');
+});
