@@ -166,15 +166,15 @@ class OpenStore:
         return class_distribution(logits, self.store.map_size, y, x, self.store.manifest.interpolate)
 
     def medians(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """(mu, nu) medians (C,) on the u16 scale, -1 where a class is absent; of the images done so far."""
+        """(mu, nu) medians (C,) on the u16 scale, -1 where a class is absent; of the images counted so far."""
         with self._lock:
-            num_done = self.store.refresh()
-            if self._medians is None or self._medians[0] != num_done:
-                self._medians = num_done, self.store.histogram().medians()
+            if self._medians is None or self._medians[0] != self.store.num_counted:
+                scores, num_counted = self.store.counted()
+                self._medians = num_counted, scores.medians()
             return self._medians[1]
 
     def histogram(self) -> ScoreHistogram:
-        """Score histogram of the images done so far."""
+        """Score histogram of all images done so far; counts first what nobody has counted yet."""
         return self.store.histogram()
 
     def add_own(self, own: OwnImage, digest: str) -> str:

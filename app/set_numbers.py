@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class SetNumbers:
         self._table: RankTable | None = None
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        self._is_kept = False
         self.boundary_shares: dict[int, float] = {}
         """Image index -> share of its difference near a boundary, as of the last recomputation."""
         self.faults: dict[int, str] = {}
@@ -56,7 +58,7 @@ class SetNumbers:
     def start(self) -> None:
         """Count in the background what is not counted yet; cheap to call again."""
         with self._lock:
-            if self._thread is None and not self.is_complete:
+            if self._thread is None and not self._is_over():
                 self._thread = threading.Thread(target=self._run, name=f"count-{self._opened.sid}", daemon=True)
                 self._thread.start()
 
@@ -70,6 +72,13 @@ class SetNumbers:
         if thread is not None:
             thread.join(timeout)
         return self.num_counted >= self._opened.store.num_done
+
+    def wait_for_scores(self, timeout: float) -> None:
+        """Wait a little for the medians: until each image that is done is in the store's histogram."""
+        end = time.monotonic() + timeout
+        store = self._opened.store
+        while store.num_counted < store.num_done and self._thread is not None and time.monotonic() < end:
+            time.sleep(0.02)
 
     def report(self, rule: ThresholdRule, scores: ScoreHistogram | None = None) -> AuditReport:
         """Coverage and errors of both criteria over the images counted so far, without touching a pixel.
@@ -107,9 +116,8 @@ class SetNumbers:
     def _run(self) -> None:
         try:
             self._load()
-            while not self._stop.is_set() and not self.is_complete:
-                self._opened.store.refresh()
-                waiting = [i for i in range(len(self._opened.store.image_ids)) if self._is_waiting(i)]
+            while not self._stop.is_set() and not self._is_over():
+                waiting = self._waiting()
                 for i in waiting:
                     if self._stop.is_set():
                         return
@@ -118,7 +126,7 @@ class SetNumbers:
                     if not self._opened.job:  # nobody fills the store from here; the next question looks again
                         return
                     self._stop.wait(POLL_SECONDS)
-            if self.is_complete:
+            if self.is_complete and not self._is_kept:
                 self._save()
         except EslError as error:
             _log.warning("Counting %s stopped: %s", self._opened.name, error)
@@ -126,11 +134,25 @@ class SetNumbers:
             with self._lock:
                 self._thread = None
 
-    def _is_waiting(self, i: int) -> bool:
-        return i not in self._counts and self._opened.is_done(i)
+    def _is_over(self) -> bool:
+        return self.is_complete and self._opened.store.num_counted == len(self._opened.store.image_ids)
+
+    def _waiting(self) -> list[int]:
+        """Images that are done, and not counted here or not in the histogram that medians come from."""
+        store = self._opened.store
+        store.refresh()
+        unscored = set(store.uncounted())
+        return [
+            i
+            for i, image_id in enumerate(store.image_ids)
+            if image_id in unscored or (i not in self._counts and store.has(image_id))
+        ]
 
     def _count(self, i: int) -> None:
         maps = self._opened.derive_once(i)
+        self._opened.store.count(self._opened.image_id(i), maps)
+        if i in self._counts:
+            return
         try:
             truth = self._opened.truth(i)
         except EslError as error:
@@ -157,6 +179,7 @@ class SetNumbers:
             return  # nothing kept, or damaged: count again
         with self._lock:
             self._audit, self._counts = audit, table.split()
+            self._is_kept = True
 
     def _save(self) -> None:
         if self.faults:
@@ -165,5 +188,6 @@ class SetNumbers:
             self._audit.save(self._dir / "audit.npz")
             self.table().save(self._dir / "ranks.npz")
             write_json(self._dir / "seal.json", self._seal())
+            self._is_kept = True
         except EslError as error:
             _log.warning("Counts of %s are not kept: %s", self._opened.name, error)

@@ -8,6 +8,8 @@ from app.opened import OpenStore
 from app.routes.lookup import LibraryDep, StoreDep
 
 router = APIRouter()
+FIRST_WAIT = 0.4
+"""Seconds that the first question about a store waits for medians of more than a handful of images."""
 
 
 def brief(opened: OpenStore) -> dict[str, Any]:
@@ -30,22 +32,39 @@ def list_stores(library: LibraryDep) -> list[dict[str, Any]]:
     return [brief(opened) for opened in library.stores()]
 
 
-@router.get("/stores/{sid}")
-def one_store(opened: StoreDep) -> dict[str, Any]:
-    """Everything about one store but its pixels."""
+@router.get("/stores/{sid}/medians")
+def medians(opened: StoreDep, library: LibraryDep) -> dict[str, Any]:
+    """Medians of the images counted so far; provisional until all are. Counting goes on in the background."""
+    store = opened.store
+    store.refresh()
+    if store.num_counted < store.num_done:
+        is_first = store.num_counted == 0
+        numbers = library.numbers(opened)
+        if is_first:
+            numbers.wait_for_scores(FIRST_WAIT)
+    num_counted = store.num_counted
     mu, nu = opened.medians()
+    return {
+        "medians": {"mu": mu.tolist(), "nu": nu.tolist()},
+        "num_done": store.num_done,
+        "num_counted": num_counted,
+        "provisional": num_counted < len(store.image_ids),
+    }
+
+
+@router.get("/stores/{sid}")
+def one_store(opened: StoreDep, library: LibraryDep) -> dict[str, Any]:
+    """Everything about one store but its pixels."""
     manifest = opened.store.manifest
-    num_done = opened.store.num_done
     return {
         **brief(opened),
+        **medians(opened, library),
         "class_names": list(manifest.class_set.names),
         "class_colors": [list(color) for color in manifest.class_set.colors],
         "map_size": list(manifest.map_size),
         "interpolate": manifest.interpolate,
         "precision": manifest.precision,
         "model": opened.model(),
-        "medians": {"mu": mu.tolist(), "nu": nu.tolist()},
-        "provisional": num_done < len(manifest.image_ids),
         "map_version": opened.map_version,
         "can_upload": opened.checkpoint is not None,
         "job": opened.job,

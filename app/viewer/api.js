@@ -56,6 +56,7 @@ export class Api {
 
   stores() { return this.json('/stores'); }
   store(sid) { return this.json(`/stores/${sid}`); }
+  medians(sid) { return this.json(`/stores/${sid}/medians`); }
   maps(info, i, kinds, signal) {
     return this.bytes(`/stores/${info.sid}/images/${i}/maps?kinds=${kinds.join(',')}&v=${version(info)}`, { signal });
   }

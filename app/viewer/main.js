@@ -141,7 +141,7 @@ class Viewer {
     ];
     this.bindings = [...this.screen.bindings, ...shared];
     this.keyboard = new Keyboard(this.element, this.bindings);
-    for (const topic of ['info', 'rule', 'scope', 'blind', 'recipe']) session.on(topic, () => this.top.draw());
+    for (const topic of ['info', 'medians', 'rule', 'scope', 'blind', 'recipe']) session.on(topic, () => this.top.draw());
     this.top.draw();
     this.screen.onInfo?.();
     attachHandle(this);
@@ -180,11 +180,11 @@ class Viewer {
     });
   }
 
-  /** While the network still runs: new images and better medians as they come, quiet when the page is hidden. */
+  /** While the network runs or the server counts: new images and better medians as they come, quiet when the page is hidden. */
   watchProgress() {
     setTimeout(async () => {
       if (!this.element.isConnected) return;
-      if (!document.hidden) await this.session.refresh().catch(() => {});
+      if (!document.hidden) await this.session.refreshMedians().catch(() => {});
       if (this.session.info.provisional) this.watchProgress();
     }, this.boot.pollMs ?? 3000);
   }

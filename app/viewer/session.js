@@ -75,6 +75,18 @@ export class Session {
     return info;
   }
 
+  /** Medians as they are now: the network still runs, or the server still counts. New images are read with all the rest. */
+  async refreshMedians() {
+    const { medians, num_done: numDone, num_counted: numCounted, provisional } = await this.api.medians(this.sid);
+    if (numDone !== this.info.num_done) return this.refresh();
+    Object.assign(this.info, { num_counted: numCounted, provisional });
+    if (!this.borrowed) this.info.medians = medians;
+    this.thresholds = classThresholds(this.info.medians, this.rule);
+    this.emit('medians');
+    this.emit('rule');
+    return this.info;
+  }
+
   get numClasses() { return this.info.class_names.length; }
   get showsTruth() { return this.info.has_truth && !this.blind; }
 

@@ -2,7 +2,7 @@
 
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from esl.files import read_json, sha256_of, write_json
@@ -31,13 +31,16 @@ class HistogramFold:
             self._histogram.update(maps)
             self._counted[entry.id] = entry.sha256
 
-    def add_missing(self, entries: Mapping[str, ChunkEntry], maps: Callable[[str], PredictionMaps]) -> None:
-        """Count all images of `entries` that were not counted yet, and only those of `entries`."""
+    @property
+    def num_counted(self) -> int:
+        """Images in the histogram."""
+        return len(self._counted)
+
+    def missing(self, entries: Mapping[str, ChunkEntry]) -> list[str]:
+        """Images of `entries` that are not counted yet; counts of others, or of other logits, are forgotten first."""
         if any(i not in entries or entries[i].sha256 != sha256 for i, sha256 in self._counted.items()):
             self._histogram, self._counted = ScoreHistogram(self._num_classes), {}
-        for image_id, entry in entries.items():
-            if image_id not in self._counted:
-                self.add(entry, maps(image_id))
+        return [image_id for image_id in entries if image_id not in self._counted]
 
     def snapshot(self) -> ScoreHistogram:
         """A copy that later images do not change."""

@@ -182,15 +182,54 @@ class PredictionStore:
         return self._derive(self._entry(image_id), self.read(image_id), second=second, **options)
 
     def histogram(self) -> ScoreHistogram:
-        """Score histograms of all images there are: those of the whole set once `is_complete`, provisional before."""
+        """Score histograms of all images there are: those of the whole set once `is_complete`, provisional before.
+
+        What is not counted yet is counted now, which takes long for a large set whose counts were never saved.
+        """
+        while missing := self.uncounted():
+            for image_id in missing:
+                self.count(image_id)
+        return self.counted()[0]
+
+    def uncounted(self) -> list[str]:
+        """Images that are there but not in the histogram yet."""
         with self._lock:
-            saved = self._fold.load(self.store_hash) if self.is_complete else None
-            if saved is not None:
-                return saved
-            self._fold.add_missing(self._entries, self.maps)
-            if self.is_complete:
-                self._fold.save(self.store_hash)
-            return self._fold.snapshot()
+            return [] if self._saved_histogram() is not None else self._fold.missing(self._entries)
+
+    def count(self, image_id: str, maps: PredictionMaps | None = None) -> None:
+        """Put one image into the histogram, from its maps if they are at hand; others may use the store meanwhile.
+
+        Raises:
+            DataError: the image is unknown, not there yet, or its chunk is damaged.
+        """
+        entry = self._entry(image_id)
+        if maps is None:
+            maps = self._derive(entry, self.read(image_id))
+        with self._lock:
+            if self._entries.get(image_id) == entry and self._saved_histogram() is None:
+                self._fold.add(entry, maps)
+
+    def counted(self) -> tuple[ScoreHistogram, int]:
+        """Score histogram of the images counted so far, and how many they are; counts none itself."""
+        with self._lock:
+            saved = self._saved_histogram()
+            return (saved, self.num_done) if saved is not None else (self._fold.snapshot(), self._fold.num_counted)
+
+    @property
+    def num_counted(self) -> int:
+        """Images in the histogram so far."""
+        with self._lock:
+            return self.num_done if self._saved_histogram() is not None else self._fold.num_counted
+
+    def _saved_histogram(self) -> ScoreHistogram | None:
+        """The histogram of the whole set, if it was saved or can be; the caller holds the lock."""
+        if not self.is_complete:
+            return None
+        saved = self._fold.load(self.store_hash)
+        if saved is None and self._fold.num_counted == self.num_done and not self._fold.missing(self._entries):
+            self._fold.save(self.store_hash)
+            saved = self._fold.load(self.store_hash)
+        return saved
 
     def write(self, image_id: str, logits: NDArray[np.floating], valid: tuple[int, int] | None = None) -> None:
         """Store one image's logits durably; when this returns, they survive anything.

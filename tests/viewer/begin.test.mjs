@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { prepare } from '../../app/viewer/main.js';
+import { provisional } from '../../app/viewer/top-bar.js';
 import { forgetSessions, sessionFor } from '../../app/viewer/session.js';
 
 const [W, H] = [4, 2];
@@ -67,4 +68,21 @@ test('an image that is shown already, or is on its way, is not read again; anoth
   assert.equal(session.image.maps.i, 2);
   await session.show(1, true);
   assert.equal(asked.filter((path) => path.startsWith('/stores/aa/images/1/maps')).length, 2, 'force reads anew');
+});
+
+test('medians that move reach the thresholds and the bar; new images have everything read again', async () => {
+  serve(['aa']);
+  await prepare();
+  const session = sessionFor({ base: '/api/v1' }, 'aa');
+  const told = [];
+  for (const topic of ['medians', 'info']) session.on(topic, () => told.push(topic));
+  let answer = { medians: { mu: [7, 8], nu: [30000, 9] }, num_done: 2, num_counted: 1, provisional: true };
+  session.api.medians = async () => answer;
+  await session.refreshMedians();
+  assert.deepEqual([session.thresholds.mu[0], session.thresholds.nu[0], told], [7, 30000, ['medians']]);
+  assert.equal(provisional(session.info), 'medians provisional 1/3 · counting');
+  answer = { ...answer, num_done: 3 };
+  await session.refreshMedians();
+  assert.deepEqual(told, ['medians', 'info']);
+  assert.equal(provisional({ num_done: 2, num_images: 3 }), 'medians provisional 2/3');
 });

@@ -1,12 +1,19 @@
 """A store without labels, and one that still grows."""
 
+import threading
+import time
 from pathlib import Path
 
+import pytest
 from clients import api_client
 from starlette.testclient import TestClient
 from worlds import NAMES, logits_of, make_store
 
 from app.library import Library
+from app.opened import OpenStore
+from app.set_numbers import SetNumbers
+from esl.labeling.maps import PredictionMaps
+from esl.store.predictions import PredictionStore
 
 BASE = "/api/v1/stores"
 
@@ -51,6 +58,52 @@ def test_numbers_of_a_growing_store_are_provisional_and_never_immutable(
     last = client.get(f"{BASE}/{opened.sid}/hist?v={opened.map_version}")
     assert "immutable" in last.headers["cache-control"]
     assert last.headers["etag"] != first.headers["etag"]
+
+
+def test_a_store_without_histograms_opens_at_once_and_is_counted_meanwhile(
+    library: Library, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_store(tmp_path)
+    expected = [m.tolist() for m in store.histogram().medians()]
+    (tmp_path / "store" / "histograms.npz").unlink()
+    go, derive_once = threading.Event(), OpenStore.derive_once
+
+    def wait_and_derive(self: OpenStore, i: int) -> PredictionMaps:
+        assert i == 0 or go.wait(60)
+        return derive_once(self, i)
+
+    monkeypatch.setattr(OpenStore, "derive_once", wait_and_derive)
+    opened = library.add(PredictionStore.open(tmp_path / "store"))
+    path = f"{BASE}/{opened.sid}"
+    first = client.get(path).json()
+    assert (first["provisional"], first["num_done"]) == (True, 3)
+    assert first["num_counted"] < 3
+    assert client.get(f"{path}/images/2/maps").status_code == 200  # nothing waits for the counting
+    while (now := client.get(f"{path}/medians").json())["num_counted"] == 0:
+        time.sleep(0.05)
+    assert (now["provisional"], now["num_counted"]) == (True, 1)
+    go.set()
+    assert library.numbers(opened).wait(60)
+    last = client.get(f"{path}/medians").json()
+    assert (last["provisional"], last["num_counted"]) == (False, 3)
+    assert [last["medians"]["mu"], last["medians"]["nu"]] == expected
+    assert (tmp_path / "store" / "histograms.npz").exists()
+
+
+def test_counting_that_is_stopped_half_way_leaves_nothing_and_begins_anew(library: Library, tmp_path: Path) -> None:
+    make_store(tmp_path)
+    (tmp_path / "store" / "histograms.npz").unlink()
+    opened = library.add(PredictionStore.open(tmp_path / "store"))
+    stopped = SetNumbers(opened, tmp_path / "cache")
+    stopped.stop()
+    stopped.start()
+    assert not stopped.wait(60)
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "store" / "histograms.npz").exists()
+    again = SetNumbers(opened, tmp_path / "cache")
+    again.start()
+    assert again.wait(60)
+    assert opened.store.num_counted == 3
 
 
 def test_without_ground_truth_its_maps_are_404_and_the_rest_works(library: Library, tmp_path: Path) -> None:

@@ -234,6 +234,23 @@ def test_histograms_are_saved_once_complete_and_made_anew_when_they_do_not_fit(t
         assert (tmp_path / "s" / "histograms.npz").read_bytes() == saved
 
 
+def test_a_complete_store_without_histograms_is_counted_image_by_image(tmp_path: Path) -> None:
+    fill(tmp_path / "s")
+    expected = PredictionStore.open(tmp_path / "s").histogram().counts
+    (tmp_path / "s" / "histograms.npz").unlink()
+    store = PredictionStore.open(tmp_path / "s")
+    assert store.uncounted() == list(IDS)
+    assert (store.num_counted, int(store.counted()[0].counts.sum())) == (0, 0)
+    for k, image_id in enumerate(IDS, start=1):
+        assert not (tmp_path / "s" / "histograms.npz").exists()
+        store.count(image_id)
+        store.count(image_id, store.maps(image_id))  # twice is once
+        assert store.num_counted == k
+    np.testing.assert_array_equal(store.counted()[0].counts, expected)
+    assert (tmp_path / "s" / "histograms.npz").exists()
+    assert store.uncounted() == []
+
+
 def test_the_histogram_of_a_growing_store_follows_it(tmp_path: Path) -> None:
     pixels = MAP_SIZE[0] * MAP_SIZE[1]
     with PredictionStore.create(tmp_path / "s", manifest()) as writer:
