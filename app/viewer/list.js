@@ -4,6 +4,7 @@ import { showShort } from './quantise.js';
 
 const ROW = 44;
 const SPARE = 6;
+const THUMB_AFTER = 100; // milliseconds that a row must stay before its thumbnail is fetched: flying past, none is
 
 export const KEYS = Object.freeze([
   ['index', 'file order'], ['ssl_only', 'SSL − ESL pixels'], ['esl_only', 'ESL − SSL pixels'],
@@ -33,7 +34,8 @@ export class ImageList {
     this.order = [];
     this.values = null;
     this.key = 'index';
-    this.nodes = new Map();
+    this.nodes = new Map(); // place in the order -> row in view
+    this.pool = []; // rows out of view, to be used again
     this.seen = new Set();
     this.search = el('input', {
       type: 'search', class: 'esl-search', placeholder: 'class:rider err>5% unseen', 'aria-label': 'Filter images', spellcheck: 'false',
@@ -46,7 +48,10 @@ export class ImageList {
     this.inner = el('div', { class: 'esl-list-inner', role: 'listbox', 'aria-label': 'Images' });
     this.scroller = el('div', { class: 'esl-list-scroll', tabindex: 0, onscroll: () => this.draw(), onkeydown: (event) => this.arrows(event) }, this.inner);
     this.root = el('nav', { class: 'esl-list', 'aria-label': 'Images' }, el('div', { class: 'esl-list-head' }, this.search, this.sort, this.again), this.note, this.scroller);
-    new ResizeObserver(() => this.draw()).observe(this.scroller);
+    new ResizeObserver(() => {
+      this.height = this.scroller.clientHeight; // reading it in every frame would force a layout
+      this.draw();
+    }).observe(this.scroller);
   }
 
   load() {
@@ -147,36 +152,89 @@ export class ImageList {
     const found = this.order.length === total ? `${total} images` : `${this.order.length} of ${total} images`;
     setText(this.note, found + (this.mark ? ' · ranked on coarse counts (≈)' : '') + (this.session.brush ? ' · brushed pixels' : ''));
     this.inner.style.height = `${this.order.length * ROW}px`;
-    for (const node of this.nodes.values()) node.root.remove();
-    this.nodes.clear();
+    this.retire(() => true);
     this.draw();
   }
 
+  /** Rows that left the view take the places that came into it. */
   draw() {
-    const [first, end] = visibleRange(this.scroller.scrollTop, this.scroller.clientHeight, this.order.length);
-    for (const [n, node] of this.nodes) {
-      if (n < first || n >= end) {
-        node.root.remove();
-        this.nodes.delete(n);
-      }
+    const [first, end] = visibleRange(this.scroller.scrollTop, this.height ?? this.scroller.clientHeight, this.order.length);
+    this.retire((n) => n < first || n >= end);
+    for (let n = first; n < end; n++) {
+      if (this.nodes.has(n)) continue;
+      const row = this.spareRow(this.order[n]);
+      this.bind(row, n);
+      this.nodes.set(n, row);
     }
-    for (let n = first; n < end; n++) if (!this.nodes.has(n)) this.nodes.set(n, this.makeRow(n));
+    for (const row of this.pool) if (!row.root.hidden) row.root.hidden = true;
     this.markCurrent();
+    this.loadThumbs();
   }
 
-  makeRow(n) {
-    const { session } = this;
+  retire(isGone) {
+    for (const [n, row] of this.nodes) {
+      if (!isGone(n)) continue;
+      this.nodes.delete(n);
+      this.pool.push(row);
+    }
+  }
+
+  /** A row out of view, best the one that showed this image last: it has the thumbnail. */
+  spareRow(i) {
+    if (this.pool.length === 0) return this.makeRow();
+    const same = this.pool.findIndex((row) => row.i === i);
+    return this.pool.splice(same, 1)[0]; // -1: the last one
+  }
+
+  makeRow() {
+    const row = { i: null };
+    row.image = el('img', { class: 'esl-thumb', decoding: 'async', alt: '' });
+    row.waiting = el('span', { class: 'esl-thumb is-waiting', hidden: true }, '…');
+    row.name = el('b');
+    row.sub = el('small');
+    row.root = el('div', { class: 'esl-item', role: 'option', onclick: () => this.session.show(row.i) }, row.image, row.waiting, el('span', { class: 'esl-item-text' }, row.name, row.sub));
+    this.inner.append(row.root);
+    return row;
+  }
+
+  /** Fill a row with the image at place `n` of the order; its thumbnail follows when the row stays. */
+  bind(row, n) {
     const i = this.order[n];
     const image = this.byIndex.get(i) ?? { name: `image ${i}`, done: true };
-    const short = image.name.split('/').pop();
-    const value = this.values?.get(i);
-    const thumb = image.done === false ? el('span', { class: 'esl-thumb is-waiting' }, '…')
-      : el('img', { class: 'esl-thumb', loading: 'lazy', decoding: 'async', alt: '', src: session.api.thumbUrl(session.info, i) });
-    const root = el('div', {
-      class: 'esl-item', role: 'option', title: image.name, style: { transform: `translateY(${n * ROW}px)` }, onclick: () => session.show(i),
-    }, thumb, el('span', { class: 'esl-item-text' }, el('b', {}, short), el('small', {}, this.sub(image, value))));
-    this.inner.append(root);
-    return { root, i };
+    const { root } = row;
+    setText(row.name, image.name.split('/').pop());
+    setText(row.sub, this.sub(image, this.values?.get(i)));
+    root.title = image.name;
+    root.style.transform = `translateY(${n * ROW}px)`;
+    root.setAttribute('aria-posinset', String(n + 1));
+    root.setAttribute('aria-setsize', String(this.order.length));
+    if (root.hidden) root.hidden = false;
+    row.waiting.hidden = image.done !== false;
+    row.image.hidden = image.done === false;
+    row.wanted = image.done === false ? null : this.session.api.thumbUrl(this.session.info, i);
+    if (row.source !== row.wanted && row.source) {
+      row.image.removeAttribute('src'); // never another image's picture beside this name
+      row.source = null;
+    }
+    row.i = i;
+    row.since = performance.now();
+  }
+
+  /** Fetch the thumbnails of rows that have stayed in view for a moment; look again while some have not. */
+  loadThumbs() {
+    if (this.thumbTimer) return;
+    const now = performance.now();
+    let isEarly = false;
+    for (const row of this.nodes.values()) {
+      if (row.source === row.wanted || !row.wanted) continue;
+      if (now - row.since < THUMB_AFTER) isEarly = true;
+      else row.image.src = row.source = row.wanted;
+    }
+    if (!isEarly) return;
+    this.thumbTimer = setTimeout(() => {
+      this.thumbTimer = 0;
+      this.loadThumbs();
+    }, THUMB_AFTER);
   }
 
   sub(image, value) {
@@ -188,11 +246,14 @@ export class ImageList {
   }
 
   markCurrent() {
-    for (const { root, i } of this.nodes.values()) {
-      const current = i === this.session.index;
-      setFlag(root, 'is-current', current);
-      setFlag(root, 'is-seen', this.seen.has(i));
-      root.setAttribute('aria-selected', String(current));
+    for (const row of this.nodes.values()) {
+      const isCurrent = row.i === this.session.index;
+      const isSeen = this.seen.has(row.i);
+      if (row.isCurrent === isCurrent && row.isSeen === isSeen) continue;
+      Object.assign(row, { isCurrent, isSeen });
+      setFlag(row.root, 'is-current', isCurrent);
+      setFlag(row.root, 'is-seen', isSeen);
+      row.root.setAttribute('aria-selected', String(isCurrent));
     }
   }
 

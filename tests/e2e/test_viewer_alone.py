@@ -336,3 +336,44 @@ def test_a_class_of_which_nothing_is_kept_says_so(page: Any, address: str, world
     row = page.locator(f'.esl-tr[aria-label^="{world.names[c]}:"]')
     page.wait_for_function("(row) => row.getAttribute('aria-label').includes('ESL keeps 0')", arg=row.element_handle())
     assert "0 0" in row.inner_text()  # the share that SSL keeps, and ESL
+
+
+def test_a_long_list_scrolls_with_few_rows_that_always_show_their_own_image(
+    page: Any, address: str, state: Any
+) -> None:
+    state.world = sys.modules["fake_world"].FakeWorld(height=64, width=128, num_images=3000)
+    thumbs: list[str] = []
+    page.on("request", lambda request: thumbs.append(request.url) if "/thumb" in request.url else None)
+    visit(page, address)
+    drawn_image(page)
+    page.wait_for_function("document.querySelector('.esl-item img').naturalWidth > 0")
+    few = page.locator(".esl-item").count()
+    assert few < 60
+    page.evaluate(
+        """async () => {
+          const list = document.querySelector('.esl-list-scroll');
+          for (let k = 0; k < 40; k++) {
+            list.scrollTop += 1500;
+            await new Promise((go) => requestAnimationFrame(go));
+          }
+          list.scrollTop = 44 * 2000;
+        }"""
+    )
+    page.wait_for_function(
+        "[...document.querySelectorAll('.esl-item')].filter((row) => !row.hidden && row.title.includes('_002005_')).length === 1"
+    )
+    page.wait_for_function(
+        "[...document.querySelectorAll('.esl-item:not([hidden]) img')].every((image) => image.naturalWidth > 0)"
+    )
+    shown = page.evaluate(
+        """[...document.querySelectorAll('.esl-item:not([hidden])')].map((row) => [
+          +row.style.transform.match(/[0-9.]+/)[0] / 44, +row.title.match(/_([0-9]+)_/)[1],
+          +row.querySelector('img').src.match(/images.([0-9]+)/)[1], +row.getAttribute('aria-posinset') - 1])"""
+    )
+    assert all(place == name == picture == position for place, name, picture, position in shown)
+    assert {place for place, *_ in shown} >= set(range(2000, 2012))
+    assert page.locator(".esl-item").count() <= few + 12
+    assert len(thumbs) < 400, "rows that fly past fetch no thumbnail"
+    page.locator(".esl-item:not([hidden])[title*='_002003_']").click()
+    page.wait_for_function("document.querySelector('.esl-item.is-current')?.title.includes('_002003_')")
+    assert page.locator(".esl-item.is-current").count() == 1
