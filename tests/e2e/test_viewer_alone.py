@@ -199,7 +199,9 @@ def test_an_empty_difference_and_a_missing_photo_are_told_in_their_panes(page: A
     assert "photo cannot be shown" in page.inner_text('[data-kind="photo"] .esl-card')
     handle(page, "esl.setRule({nuStar: 1, mode: 'fixed'})")
     handle(page, "esl.session.emit('look')")
-    assert "No SSL − ESL pixels" in page.inner_text('[data-kind="ssl-esl"] .esl-card')
+    page.locator(
+        '[data-kind="ssl-esl"] .esl-card', has_text="No SSL − ESL pixels"
+    ).wait_for()  # drawn with the next frame
 
 
 def test_twenty_rapid_verdicts_are_all_stored_and_survive_a_dead_server(page: Any, address: str, state: Any) -> None:
