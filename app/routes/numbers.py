@@ -1,5 +1,6 @@
 """Numbers of the whole set: joint histogram, exact marginals, and the ranking of images at any thresholds."""
 
+import json
 from typing import Annotated, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.filters import ImageFacts, passing
 from app.jobs import Job
+from app.library import Library
 from app.opened import OpenStore
 from app.routes.answers import ApiError, binary, caching, etag_of, not_modified, unchanged
 from app.routes.lookup import LibraryDep, StoreDep, thresholds_of
@@ -64,8 +66,19 @@ def marginals(request: Request, opened: StoreDep, library: LibraryDep) -> Respon
 
 
 @router.post("/rank")
-def rank(question: RankQuestion, opened: StoreDep, library: LibraryDep) -> dict[str, Any]:
+def rank_answer(question: RankQuestion, opened: StoreDep, library: LibraryDep) -> Response:
     """Order the images by what these thresholds do to each."""
+    # Written as it is: FastAPI's own way looks at each of the thousands of numbers once more.
+    return Response(json.dumps(rank(question, opened, library)), media_type="application/json")
+
+
+def rank(question: RankQuestion, opened: OpenStore, library: Library) -> dict[str, Any]:
+    """What `rank_answer` answers.
+
+    Raises:
+        ApiError: a key or class that there is not.
+        ConfigError: a filter that means nothing.
+    """
     if question.key not in KEYS:
         raise ApiError(400, f"key must be one of {', '.join(KEYS)}.")
     numbers = library.numbers(opened)
@@ -83,7 +96,7 @@ def rank(question: RankQuestion, opened: StoreDep, library: LibraryDep) -> dict[
     totals = np.floor(kept[keep].sum(axis=0) + 0.5).astype(np.int64)
     return {
         "order": table.images[order].tolist(),
-        "values": [None if np.isnan(v) else float(v) for v in values[order]],
+        "values": _numbers(values[order]),
         "approximate": question.brush is not None or question.key not in ("index", "entropy", "class", "verdicts"),
         "totals": totals.tolist(),
         "num_counted": numbers.num_counted,
@@ -129,8 +142,8 @@ def _facts(
 ) -> ImageFacts:
     by_state = kept.sum(axis=1)  # (N, 3, 4): truth, state
     pixels = by_state.sum(axis=(1, 2))
-    names = [opened.store.image_ids[i] for i in table.images]
-    shares = numbers.boundary_shares
+    ids, shares = opened.store.image_ids, numbers.boundary_shares
+    names = [ids[i] for i in table.images.tolist()]
     with np.errstate(invalid="ignore", divide="ignore"):
         columns = {
             "index": table.images.astype(np.float64),
@@ -141,11 +154,19 @@ def _facts(
             "err_diff": _wrong_share(by_state[:, :, 1]),
             "coverage": by_state[:, :, 2:].sum(axis=(1, 2)) / pixels,
             "coverage_ssl": by_state[:, :, 1::2].sum(axis=(1, 2)) / pixels,
-            "boundary": np.asarray([shares.get(int(i), np.nan) for i in table.images]),
+            "boundary": np.asarray([shares.get(i, np.nan) for i in table.images.tolist()]),
             "entropy": table.mean_entropy,
             "verdicts": np.asarray([verdicts.get(name, 0) for name in names], np.float64),
         }
-    return ImageFacts(names, columns, kept.sum(axis=(2, 3)), opened.store.class_set.names, table.has_truth)
+    return ImageFacts(names, columns, table.class_pixels, opened.store.class_set.names, table.has_truth)
+
+
+def _numbers(values: NDArray[np.float64]) -> list[float | None]:
+    """As JSON has them: null where there is none."""
+    numbers: list[float | None] = values.tolist()
+    for k in np.flatnonzero(np.isnan(values)):
+        numbers[k] = None
+    return numbers
 
 
 def _wrong_share(by_truth: NDArray[np.float64]) -> NDArray[np.float64]:

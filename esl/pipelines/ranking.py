@@ -7,7 +7,8 @@ near 0 and 1, where thresholds sit. A threshold inside a bin takes its share of 
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,9 @@ from esl.classes import IGNORE
 from esl.errors import DataError
 from esl.files import atomic_writer
 from esl.labeling.maps import SCALE, PredictionMaps
+from esl.pipelines.rank_groups import NUM_BINS, NUM_TRUTHS, Groups, first_bins, fold
 
 _THREADS = min(4, os.cpu_count() or 1)
-NUM_BINS = 64
-NUM_TRUTHS = 3
-"""Correct, wrong, unlabelled."""
 
 
 def _edges() -> NDArray[np.int64]:
@@ -136,9 +135,27 @@ class RankTable:
         by_prob = np.clip((EDGES[1:] - mu.astype(np.int64)[:, None]) / width, 0.0, 1.0)
         by_entropy = np.clip((nu.astype(np.int64)[:, None] + 1 - EDGES[:-1]) / width, 0.0, 1.0)
         out = np.zeros((self.images.size, self.num_classes * NUM_TRUTHS, 4))
-        entries = (self.offsets, self.cell, self.entropy_bin, self.prob_bin, self.pixels)
-        _in_blocks(self.images.size, lambda first, last: _fold(first, last, *entries, by_entropy, by_prob, out))
+        groups = self._groups
+        entries = (self.entropy_bin, self.prob_bin, self.pixels)
+        bins = first_bins(by_entropy, by_prob)
+        _in_blocks(
+            self.images.size,
+            lambda first, last: fold(first, last, *groups.arrays, *entries, by_entropy, by_prob, *bins, out),
+        )
         return out.reshape(-1, self.num_classes, NUM_TRUTHS, 4)
+
+    @cached_property
+    def class_pixels(self) -> NDArray[np.float64]:
+        """(N, C) pixels of each predicted class, whatever the thresholds."""
+        out = np.zeros((self.images.size, self.num_classes))
+        groups = self._groups
+        image = np.repeat(np.arange(self.images.size), np.diff(groups.image_offsets))
+        np.add.at(out, (image, groups.cell // NUM_TRUTHS), groups.whole)
+        return out
+
+    @cached_property
+    def _groups(self) -> Groups:
+        return Groups.of(self.offsets, self.cell, self.prob_bin, self.pixels)
 
     def in_brush(self, cls: int, entropy: tuple[int, int], prob: tuple[int, int]) -> NDArray[np.float64]:
         """(N,) pixels of a class whose entropy and confidence lie in two inclusive ranges of integers."""
@@ -155,7 +172,7 @@ class RankTable:
     def save(self, path: Path) -> None:
         """Write an `.npz`, whole or not at all."""
         with atomic_writer(path) as stream:
-            arrays: dict[str, Any] = {name: np.asarray(value) for name, value in self.__dict__.items()}
+            arrays: dict[str, Any] = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
             np.savez(stream, **arrays)
 
     @classmethod
@@ -172,30 +189,6 @@ class RankTable:
             raise DataError(
                 f"Counts per image must be a readable .npz file; {path} is not ({error}). Delete it."
             ) from error
-
-
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _fold(
-    first: int, last: int, offsets: Any, cell: Any, e: Any, p: Any, pixels: Any, by_entropy: Any, by_prob: Any, out: Any
-) -> None:
-    for k in range(first, last):
-        n, end = offsets[k], offsets[k + 1]
-        while n < end:  # one cell at a time, so that sums stay in registers
-            at = cell[n]
-            c = at // 3
-            whole, ssl, esl, both = 0.0, 0.0, 0.0, 0.0
-            while n < end and cell[n] == at:
-                count = float(pixels[n])
-                of_ssl = count * by_prob[c, p[n]]
-                whole += count
-                ssl += of_ssl
-                esl += count * by_entropy[c, e[n]]
-                both += of_ssl * by_entropy[c, e[n]]
-                n += 1
-            out[k, at, 0] = whole - ssl - esl + both
-            out[k, at, 1] = ssl - both
-            out[k, at, 2] = esl - both
-            out[k, at, 3] = both
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
