@@ -79,6 +79,7 @@ def _train(arguments: TrainArguments) -> int:
     summary = {"run": str(result.run_dir), "state": result.state, "step": result.step}
     if result.best_miou >= 0:
         summary |= {"best_miou": round(100 * result.best_miou, 2), "best_step": result.best_step}
+        summary |= {"best_chosen_on": result.chosen_on}
     show(summary, as_json=arguments.json)
     return result.exit_code
 

@@ -172,8 +172,10 @@ def _default_size(source: LogitSource, dataset: ImageSource) -> tuple[int, int]:
 
 def _model_record(info: Any) -> dict[str, Any]:
     value = {k: v for k, v in info.to_json().items() if k not in ("format", "version", "provenance", "heads")}
-    parts = [str(value[k]) for k in ("architecture", "backbone") if k in value]
-    return {"name": "-".join(parts) or "custom", **value}
+    name = "-".join(str(value[k]) for k in ("architecture", "backbone") if k in value) or "custom"
+    if info.to_json().get("provenance", {}).get("chosen_on_target_labels"):
+        name += " (chosen on target labels)"  # so that every number made of these predictions says it
+    return {"name": name, **value}
 
 
 def _batches(image_ids: Sequence[str], batch_size: int) -> list[tuple[str, ...]]:

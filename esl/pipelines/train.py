@@ -59,6 +59,8 @@ class TrainResult:
     best_miou: float
     """On the selection split in [0, 1]; -1 without one."""
     best_step: int
+    chosen_on: str
+    """What `best` was chosen on, in words; empty without a selection split."""
     exit_code: int
     """0, or what a process that was told to stop ends with (143, 130)."""
 
@@ -171,6 +173,7 @@ def _train(
         step=position.step,
         best_miou=position.best_miou,
         best_step=position.best_step,
+        chosen_on=_chosen_on(config),
         exit_code=stop.exit_code,
     )
 
@@ -249,6 +252,12 @@ def batches_of(config: TrainConfig, inputs: Inputs, fabric: Fabric) -> StepBatch
         rank=fabric.global_rank,
         world_size=fabric.world_size,
     )
+
+
+def _chosen_on(config: TrainConfig) -> str:
+    on = config.selection.data
+    warning = ", target labels permitted" if config.selection.allow_target_labels else ""
+    return f"{on.dataset} {on.split}{warning}" if on else ""
 
 
 def _evaluator(

@@ -1,0 +1,83 @@
+"""What a run may be told beside its method: accumulation, compilation, what its best checkpoint is chosen on."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from esl.config import DataConfig, SelectionConfig
+from esl.data.opening import open_dataset
+from esl.pipelines.evaluate import evaluate_checkpoint
+from esl.pipelines.extract import extract
+from esl.pipelines.train import train
+from esl.presets import ADVENT
+from tests.integration.training_world import SIZE, make_world, tiny_config, weights_of
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def test_two_passes_make_the_update_of_the_doubled_batch(world: Path, tmp_path: Path) -> None:
+    method = replace(ADVENT, discriminator_width=4)
+    config = tiny_config(world, method=method, steps=3, selection=SelectionConfig())
+    train(replace(config, accumulate=2), tmp_path / "passes")
+    train(replace(config, batch_size=2), tmp_path / "batch")
+    for name in ("model", "disc_main"):
+        file = f"checkpoints/step_000003/{name}.safetensors"
+        passes, batch = load_file(tmp_path / "passes" / file), load_file(tmp_path / "batch" / file)
+        for key, value in batch.items():
+            torch.testing.assert_close(passes[key], value, rtol=0, atol=1e-5, msg=key)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # dynamo's own looking around
+def test_compiled_networks_train_and_keep_their_names(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[torch.nn.Module] = []
+    compile_plainly = partial(torch.compile, backend="eager")  # no C++ compiler is needed
+
+    def counted(module: torch.nn.Module, **told: object) -> object:  # Fabric compiles again what it wrapped
+        calls.append(module)
+        return compile_plainly(module)
+
+    config = tiny_config(world, method=replace(ADVENT, discriminator_width=4), steps=2, selection=SelectionConfig())
+    train(config, tmp_path / "plain")
+    assert not calls
+    monkeypatch.setattr(torch, "compile", counted)
+    train(replace(config, compile=True), tmp_path / "compiled")
+    assert len(set(map(id, calls))) == 2, "the network and its discriminator"
+    file = "checkpoints/step_000002/model.safetensors"
+    plain, compiled = load_file(tmp_path / "plain" / file), load_file(tmp_path / "compiled" / file)
+    assert plain.keys() == compiled.keys()
+    for key, value in plain.items():
+        torch.testing.assert_close(compiled[key], value, rtol=1e-4, atol=1e-5, msg=key)
+
+
+def test_a_discriminator_that_has_won_is_said_once(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("esl.training.loop.ADVERSARY_HAS_WON", 0.1)
+    config = tiny_config(world, method=replace(ADVENT, discriminator_width=4), steps=2, log_every=1)
+    train(replace(config, selection=SelectionConfig()), tmp_path / "run")
+    said = (tmp_path / "run" / "log.txt").read_text()
+    assert said.count("the discriminator has won") == 1
+
+
+def test_target_labels_that_chose_are_named_in_every_result(world: Path, tmp_path: Path) -> None:
+    chosen_on = DataConfig(dataset="camvid", root=world, split="day_test", size=SIZE)
+    config = tiny_config(world, steps=2, selection=SelectionConfig(data=chosen_on, allow_target_labels=True))
+    said: list[str] = []
+    result = train(config, tmp_path / "run", say=said.append)
+    assert result.chosen_on == "camvid day_test, target labels permitted"
+    assert any("labels of the target domain" in sentence for sentence in said)
+    report = evaluate_checkpoint(tmp_path / "run", dataset="camvid", root=world, split="day_test", size=SIZE)
+    assert "The checkpoint was chosen on target labels." in report.to_text()
+    images = open_dataset("camvid", world, "day_test", "camvid11")
+    store = extract(tmp_path / "run", images, tmp_path / "store", size=SIZE)
+    assert store.manifest.model["name"].endswith("(chosen on target labels)")
+    assert weights_of(tmp_path / "run")
