@@ -137,11 +137,8 @@ class RankTable:
         out = np.zeros((self.images.size, self.num_classes * NUM_TRUTHS, 4))
         groups = self._groups
         entries = (self.entropy_bin, self.prob_bin, self.pixels)
-        bins = first_bins(by_entropy, by_prob)
-        _in_blocks(
-            self.images.size,
-            lambda first, last: fold(first, last, *groups.arrays, *entries, by_entropy, by_prob, *bins, out),
-        )
+        rest: list[Any] = [*groups.arrays, *entries, by_entropy, by_prob, *first_bins(by_entropy, by_prob), out]
+        _in_blocks(self.images.size, lambda first, last: fold(first, last, *rest))
         return out.reshape(-1, self.num_classes, NUM_TRUTHS, 4)
 
     @cached_property
