@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from esl.cli.terminal import optional, parse, show
 from esl.errors import ConfigError
 from esl.progress import ProgressLine, no_progress
+
+if TYPE_CHECKING:
+    from esl.pipelines.evaluate_series import EvaluationSeries
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -26,6 +29,10 @@ def evaluate(
     protocol: Literal["advent", "bdl"] = "advent",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     precision: Literal["auto", "fp32", "bf16"] = "auto",
+    scales: tuple[float, ...] = (1.0,),
+    flip: bool = False,
+    all: bool = False,  # the option's name
+    last: int = 0,
     json: bool = False,
 ) -> int:
     """Score a checkpoint, or the predictions in a store, against a split's labels at their own size. Under torchrun or srun the processes share the images.
@@ -42,16 +49,25 @@ def evaluate(
         protocol: advent resizes logits to the label and decides there; bdl resizes probabilities.
         device: auto takes CUDA where there is one.
         precision: auto takes bf16 where the device has it.
+        scales: of the input's size, whose probabilities are averaged (the paper looks once, at 1).
+        flip: look at each scale's mirror image too.
+        all: score every checkpoint in the run or folder, and give the mean and s.d. of their mIoU.
+        last: with --all, of the last so many checkpoints; 0 for all.
         json: print the result as JSON.
     """
     if (checkpoint == Path()) == (store == Path()):
         raise ConfigError("An evaluation needs either --checkpoint or --store.")
-    from esl.pipelines.evaluate import evaluate_checkpoint, evaluate_store
+    if store != Path() and (all or flip or scales != (1.0,)):
+        raise ConfigError("--all, --scales and --flip need a network: give --checkpoint instead of --store.")
+    if last and not all:
+        raise ConfigError("--last counts the checkpoints of --all: add it.")
+    from esl.pipelines.evaluate import EvaluationReport, evaluate_checkpoint, evaluate_store
     from esl.pipelines.ranks import launched_share
 
     share = launched_share()
     progress = ProgressLine("evaluate") if share[0] == 0 else no_progress
     root = optional(data_root) or ""
+    report: EvaluationReport | EvaluationSeries
     if store != Path():
         from esl.store.predictions import PredictionStore
 
@@ -65,20 +81,29 @@ def evaluate(
             progress=progress,
         )
     else:
-        report = evaluate_checkpoint(
-            checkpoint,
-            dataset=dataset,
-            root=root,
-            split=split,
-            size=size or _trained_size(checkpoint),
-            class_set_name=class_set,
-            label_format=label_format,
-            protocol=protocol,
-            device=device,
-            precision=precision,
-            share=share,
-            progress=progress,
-        )
+        from esl.pipelines.evaluate_series import evaluate_all
+        from esl.pipelines.views import Views
+
+        views = Views(scales=scales, flip=flip)
+
+        def score(path: Path) -> EvaluationReport:
+            return evaluate_checkpoint(
+                path,
+                dataset=dataset,
+                root=root,
+                split=split,
+                size=size or _trained_size(path),
+                class_set_name=class_set,
+                label_format=label_format,
+                protocol=protocol,
+                device=device,
+                precision=precision,
+                views=views,
+                share=share,
+                progress=progress,
+            )
+
+        report = evaluate_all(checkpoint, score, num_last=last) if all else score(checkpoint)
     if share[0] == 0:
         show(report, as_json=json)
     return 0

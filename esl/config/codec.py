@@ -14,7 +14,7 @@ from esl.errors import ConfigError
 T = TypeVar("T")
 
 _FREE_TO_CHANGE = (
-    "num_workers", "tensorboard", "cache_dir", "source.root", "target.root", "selection.data.root", "init_weights",
+    "num_workers", "tensorboard", "cache_dir", "keep_checkpoints", "source.root", "target.root", "selection.data.root", "init_weights",
     "pseudo_labels.path", "pseudo_labels.store",
 )  # fmt: skip
 """Fields that a resumed run may change: they alter no number of it (data and stores may move; their digests are checked)."""

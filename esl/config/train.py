@@ -79,6 +79,8 @@ class TrainConfig:
     """Steps between lines of metrics.jsonl."""
     save_every: int = 2000
     """Steps between checkpoints."""
+    keep_checkpoints: int = 2
+    """How many of the newest checkpoints stay, beside the best; more for a mean over snapshots (`evaluate --all`)."""
     tensorboard: bool = False
     """Also write TensorBoard events (numbers, pictures, coverage) into the run's `tensorboard` folder."""
 
@@ -87,6 +89,7 @@ class TrainConfig:
         faults.one_of("class_set", self.class_set, tuple(CLASS_SETS))
         for name in ("steps", "schedule_steps", "batch_size", "accumulate", "log_every", "save_every"):
             faults.number(name, getattr(self, name), least=1)
+        faults.number("keep_checkpoints", self.keep_checkpoints, least=2)
         for name in ("warmup_steps", "num_workers", "seed"):
             faults.number(name, getattr(self, name), least=0)
         for name in ("lr", "backbone_lr_multiplier", "head_lr_multiplier", "weight_decay", "poly_power"):

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from esl.classes import ClassSet
 from esl.errors import CheckpointError, ConfigError, DataError
-from esl.files import read_json, safe_join, sha256_of, write_bytes, write_json
+from esl.files import PARTIAL_SUFFIX, read_json, safe_join, sha256_of, write_bytes, write_json
 from esl.models.deeplab_v2 import BatchNormMode, DeepLabV2, NetworkSpec, build_network
 
 FORMAT = "esl-network"
@@ -227,6 +228,23 @@ def resolve_checkpoint(path: Path | str, *, prefer: Literal["best", "latest"] = 
         if (checkpoints / pointer).exists():
             return _single_file(_follow(checkpoints, pointer))
     return _single_file(path)
+
+
+def list_checkpoints(folder: Path | str) -> list[Path]:
+    """Every checkpoint in a run, its `checkpoints` folder, or a folder of `.safetensors` files, by the numbers in their names.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    folder = Path(folder)
+    inside = folder / "checkpoints" if (folder / "checkpoints").is_dir() else folder
+    kept = [p for p in inside.glob("step_[0-9]*") if p.is_dir() and not p.name.endswith(PARTIAL_SUFFIX)]
+    found = kept or [p for p in inside.glob("*.safetensors") if p.with_suffix(".json").is_file()]
+    if not found:
+        raise CheckpointError(
+            f"A folder of checkpoints must hold step_* folders or .safetensors files with their .json; {folder} has none."
+        )
+    return sorted(found, key=lambda p: ([int(number) for number in re.findall(r"\d+", p.name)], p.name))
 
 
 def _follow(checkpoints: Path, pointer: str) -> Path:

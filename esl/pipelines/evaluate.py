@@ -1,29 +1,30 @@
 """Score predictions against ground truth, with the protocol beside the number (decision 5)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from esl.classes import SUBSET_13, SUBSET_16, ClassSet, class_set
+from esl.classes import ClassSet, class_set
 from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
 from esl.errors import DataError
 from esl.labeling.maps import derive_maps
 from esl.metrics.confusion import ConfusionMatrix
+from esl.metrics.subsets import SEVEN, members, merged_into_seven, subset_means
 from esl.models.predictor import DeviceName, PrecisionName, Predictor
 from esl.pipelines.ranks import Share, summed_over_ranks
+from esl.pipelines.views import Logits, Order, Predict, Views, decide
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import PredictionStore
 
 Protocol = Literal["advent", "bdl"]
 """`advent`: logits are resized to the label and then decided; `bdl`: probabilities are."""
-Logits = NDArray[np.float32] | NDArray[np.float16]
-_ORDER: dict[Protocol, Literal["logits", "probs"]] = {"advent": "logits", "bdl": "probs"}
-_SUBSETS = {"mIoU16": SUBSET_16, "mIoU13": SUBSET_13}
+_ORDER: dict[Protocol, Order] = {"advent": "logits", "bdl": "probs"}
+_ONE_LOOK = Views()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,9 @@ class EvaluationReport:
     accuracy: float
     """Share of labelled pixels that are right."""
     subsets: dict[str, float]
-    """Means over the 16 and 13 shared classes, where the class set has 19."""
+    """Other means of the same predictions that papers print: mIoU16, mIoU13, mIoU7, where the class set has them."""
+    merged: dict[str, float | None] = field(default_factory=dict)
+    """IoU of the seven merged classes behind mIoU7."""
     target_labels_chose: bool = False
     """Whether the checkpoint was chosen on labels of the target domain."""
 
@@ -56,14 +59,22 @@ class EvaluationReport:
     def to_text(self) -> str:
         """A table for the terminal; IoU in percent."""
         names = class_set(self.class_set).names
-        width = max(len(name) for name in (*names, "mIoU16"))
-        rows = [f"  {name:<{width}}  {_percent(value)}" for name, value in zip(names, self.iou, strict=True)]
-        rows += [f"  {name:<{width}}  {_percent(value)}" for name, value in self.subsets.items()]
+        full = f"mIoU{len(names)}"
+        width = max(len(name) for name in (*names, *self.merged, full))
+        rows = [
+            f"  {name:<{width}}  {_percent(value)}{self._counted_in(name)}"
+            for name, value in zip(names, self.iou, strict=True)
+        ]
+        rows += [f"  {name:<{width}}  {_percent(value)}  mIoU7" for name, value in self.merged.items()]
+        rows += [f"  {name:<{width}}  {_percent(value)}" for name, value in {full: self.miou, **self.subsets}.items()]
         head = f"{self.predictions} on {self.dataset} {self.split}: {self.num_images} images"
         notes = ["The checkpoint was chosen on target labels."] if self.target_labels_chose else []
-        return "\n".join(
-            [head, *rows, f"  {'mIoU':<{width}}  {_percent(self.miou)}", f"Protocol: {self.protocol}", *notes]
-        )
+        return "\n".join([head, *rows, f"Protocol: {self.protocol}", *notes])
+
+    def _counted_in(self, name: str) -> str:
+        """The smaller means that a class is part of."""
+        means = [mean for mean in self.subsets if mean != "mIoU7" and name in members(mean)]
+        return f"  {' '.join(means)}" if means else ""
 
 
 def evaluate_checkpoint(
@@ -78,6 +89,7 @@ def evaluate_checkpoint(
     protocol: Protocol = "advent",
     device: DeviceName = "auto",
     precision: PrecisionName = "auto",
+    views: Views = _ONE_LOOK,
     share: Share = (0, 1),
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
@@ -95,6 +107,7 @@ def evaluate_checkpoint(
         protocol: order of interpolation.
         device: where to predict.
         precision: what to predict in.
+        views: how often the network looks at an image; once, unless told otherwise.
         share: (rank, ranks) where several processes share the images; their counts are added up, and each gets the report.
         progress: told after each image.
         should_stop: asked before each image.
@@ -107,12 +120,19 @@ def evaluate_checkpoint(
     classes = class_set_name or predictor.info.class_set
     pairs = open_dataset(dataset, root, split, classes, label_format=label_format or None)
     matrix = score(
-        predictor.predict, pairs, size, protocol=protocol, share=share, progress=progress, should_stop=should_stop
+        predictor.predict,
+        pairs,
+        size,
+        protocol=protocol,
+        views=views,
+        share=share,
+        progress=progress,
+        should_stop=should_stop,
     )
     matrix.counts = summed_over_ranks(matrix.counts, share)
     how = f"input {size[0]}x{size[1]}, {predictor.precision}"
-    report = report_of(matrix, pairs, protocol=protocol, how=how, predictions=str(checkpoint))
-    return EvaluationReport(**(asdict(report) | {"target_labels_chose": _chosen_on_target(predictor)}))
+    report = report_of(matrix, pairs, protocol=protocol, views=views, how=how, predictions=str(checkpoint))
+    return replace(report, target_labels_chose=_chosen_on_target(predictor))
 
 
 def evaluate_store(
@@ -144,11 +164,12 @@ def evaluate_store(
 
 
 def score(
-    predict: Callable[[NDArray[np.uint8]], Logits],
+    predict: Predict,
     pairs: PairDataset,
     size: tuple[int, int],
     *,
     protocol: Protocol = "advent",
+    views: Views = _ONE_LOOK,
     share: Share = (0, 1),
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
@@ -160,6 +181,7 @@ def score(
         pairs: images and labels.
         size: (height, width) of the network's input.
         protocol: order of interpolation.
+        views: how often to look at each image.
         share: (rank, ranks): this process takes every ranks-th image.
         progress: told after each image.
         should_stop: asked before each image; a partial matrix comes back when it says so.
@@ -169,9 +191,10 @@ def score(
     for done, image_id in enumerate(ids):
         if should_stop():
             break
-        image, _ = pairs.read_input(image_id, size)
         label = pairs.read_scored_label(image_id, size)
-        _count(matrix, predict(image[None])[0], label, protocol, image_id)
+        shape = (label.shape[0], label.shape[1])
+        decided = decide(predict, pairs, image_id, size=size, label_size=shape, order=_ORDER[protocol], views=views)
+        matrix.update(label, decided)
         progress(done + 1, len(ids))
     return matrix
 
@@ -220,7 +243,13 @@ def labelled_ids(pairs: PairDataset) -> Sequence[str]:
 
 
 def report_of(
-    matrix: ConfusionMatrix, pairs: PairDataset, *, protocol: Protocol, how: str, predictions: str
+    matrix: ConfusionMatrix,
+    pairs: PairDataset,
+    *,
+    protocol: Protocol,
+    how: str,
+    predictions: str,
+    views: Views = _ONE_LOOK,
 ) -> EvaluationReport:
     """The numbers of a finished matrix, with the protocol in words."""
     order = (
@@ -229,23 +258,28 @@ def report_of(
         else "probabilities resized to the label's size, then decided"
     )
     classes: ClassSet = pairs.class_set
-    subsets = {name: matrix.miou(ids) for name, ids in _SUBSETS.items()} if classes.num_classes == 19 else {}
+    merged = merged_into_seven(classes, matrix)
     return EvaluationReport(
         dataset=pairs.name,
         split=pairs.split,
         class_set=classes.name,
         num_images=len(labelled_ids(pairs)),
-        protocol=f"{protocol}: {order}; bilinear, corners aligned; single scale; one confusion matrix over the split; {how}",
+        protocol=f"{protocol}: {order}; bilinear, corners aligned; {views.in_words()}; one confusion matrix over the split; {how}",
         predictions=predictions,
         miou=matrix.miou(),
-        iou=tuple(None if np.isnan(v) else float(v) for v in matrix.iou()),
+        iou=_plain(matrix.iou()),
         accuracy=matrix.accuracy(),
-        subsets=subsets,
+        subsets=subset_means(classes, matrix),
+        merged=dict(zip(SEVEN.names, _plain(merged.iou()), strict=True)) if merged else {},
     )
 
 
 def _chosen_on_target(predictor: Predictor) -> bool:
     return bool(predictor.info.provenance.get("chosen_on_target_labels", False))
+
+
+def _plain(iou: NDArray[np.float64]) -> tuple[float | None, ...]:
+    return tuple(None if np.isnan(v) else float(v) for v in iou)
 
 
 def _percent(value: float | None) -> str:

@@ -9,7 +9,7 @@
         manifest.json         sha256 and size of each file
       LATEST  BEST            name of a folder
 
-The newest, the one before it and the best are kept. A resume takes the newest folder whose manifest holds, says so where it is not the newest, and sweeps partial ones.
+The newest, the one before it (should the newest be damaged later) and the best are kept, and more where the run says so. A resume takes the newest folder whose manifest holds, says so where it is not the newest, and sweeps partial ones.
 """
 
 import os
@@ -45,6 +45,7 @@ def save_checkpoint(
     tensors: Mapping[str, Mapping[str, Tensor]],
     state: Mapping[str, Any],
     is_best: bool,
+    keep: int = 2,
 ) -> Path:
     """Write one checkpoint and point LATEST (and BEST) at it; then drop those that are neither.
 
@@ -56,6 +57,7 @@ def save_checkpoint(
         tensors: other files, by name without `.safetensors`.
         state: plain values for `state.json`.
         is_best: whether BEST shall name it.
+        keep: how many of the newest stay, this one among them.
 
     Raises:
         DataError: it cannot be written; the checkpoints before it are as they were.
@@ -64,7 +66,7 @@ def save_checkpoint(
     def keep_network(folder: Path) -> None:
         save_network(folder / "model.safetensors", network, info)
 
-    return write_checkpoint(root, step, keep_network, tensors=tensors, state=state, is_best=is_best)
+    return write_checkpoint(root, step, keep_network, tensors=tensors, state=state, is_best=is_best, keep=keep)
 
 
 def write_checkpoint(
@@ -75,6 +77,7 @@ def write_checkpoint(
     tensors: Mapping[str, Mapping[str, Tensor]],
     state: Mapping[str, Any],
     is_best: bool = False,
+    keep: int = 2,
 ) -> Path:
     """`save_checkpoint` for any players: `write_networks` puts their files into the folder that it is given."""
     final = _unused(root / checkpoint_name(step))
@@ -101,7 +104,7 @@ def write_checkpoint(
     if is_best:
         write_text(root / BEST, final.name + "\n")
     write_text(root / LATEST, final.name + "\n")
-    _drop_others(root)
+    _drop_others(root, keep)
     return final
 
 
@@ -111,10 +114,10 @@ def _unused(final: Path) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _drop_others(root: Path) -> None:
-    """Keep the newest, the one before it (should the newest be damaged later), and the best."""
+def _drop_others(root: Path, keep: int) -> None:
+    """Keep the newest ones and the best."""
     folders = _folders(root)
-    kept = {_pointed(root, BEST), *(folder.name for folder in folders[:2])}
+    kept = {_pointed(root, BEST), *(folder.name for folder in folders[:keep])}
     for folder in folders:
         if folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)

@@ -235,6 +235,7 @@ class Loop:
                 tensors=self.engine.tensors(),
                 state={**asdict(position), **self.facts},
                 is_best=is_best,
+                keep=self.config.keep_checkpoints,
             )
             self._show()
         self.fabric.barrier()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from esl.cli import main
 from esl.config import DataConfig, SelectionConfig, config_from_json
 from esl.errors import CheckpointError, ConfigError, DataError
 from esl.files import read_json
@@ -216,6 +217,29 @@ def test_evaluation_of_a_run_says_its_protocol(world: Path, finished: Path) -> N
     assert json.loads(json.dumps(report.to_json()))["miou"] == pytest.approx(report.miou)
     logged = max(m["miou"] for m in metrics_of(finished) if m["kind"] == "evaluation")
     assert report.miou == pytest.approx(logged, abs=1e-4)
+
+
+def test_all_snapshots_of_a_run_are_scored_in_order(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    train(tiny_config(world, keep_checkpoints=3, selection=SelectionConfig()), run)
+    assert len(list((run / "checkpoints").glob("step_*"))) == 3
+    where = ["--dataset", "camvid", "--data-root", str(world), "--split", "day_test", "--precision", "fp32"]
+    told = ["evaluate", "--checkpoint", str(run), *where, "--all", "--last", "2", "--json"]
+    assert main(told) == 0
+    series = json.loads(capsys.readouterr().out)
+    names = [Path(report["predictions"]).name for report in series["checkpoints"]]
+    assert names == ["step_000002", "step_000004", "step_000006"]
+    mious = [report["miou"] for report in series["checkpoints"]]
+    assert series["miou_mean"] == pytest.approx(np.mean(mious[1:]))
+    assert series["miou_deviation"] == pytest.approx(np.std(mious[1:], ddof=1))
+    assert main([*told[:-3], "--flip", "--scales", "0.5", "1"]) == 0
+    text = capsys.readouterr().out
+    assert "scales 0.5, 1 with flip, probabilities averaged" in text
+    assert "Mean of the last 3" in text
+    assert main([*told[:-2], "4"]) == 2
+    assert "--last must be 0 (all) to 3" in capsys.readouterr().err
 
 
 def test_learning_rates_are_those_of_the_step(world: Path, finished: Path) -> None:

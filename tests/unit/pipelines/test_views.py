@@ -1,0 +1,83 @@
+"""What several looks at an image decide, against the same in plain loops of NumPy."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
+
+from esl.data.dataset import PairDataset
+from esl.data.transforms import resize_image
+from esl.errors import ConfigError
+from esl.pipelines.views import Order, Views, decide
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
+
+
+@dataclass
+class OneImage:
+    """A data set of one image."""
+
+    def read_input(self, image_id: str, size: tuple[int, int]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        return resize_image(IMAGE, size), size
+
+
+def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Five classes that depend on place and colour, and on the side from which one looks."""
+    small = images[:, ::2, ::2].astype(np.float32) / 32
+    weights = np.sin(np.arange(15, dtype=np.float32)).reshape(3, 5) * 3
+    slope = np.linspace(-2, 2, small.shape[2], dtype=np.float32)[None, None, :, None]
+    return np.ascontiguousarray(np.moveaxis(small @ weights + slope, 3, 1))
+
+
+def asked(views: Views, order: Order) -> NDArray[np.uint8]:
+    pairs = cast(PairDataset, OneImage())
+    return decide(predict, pairs, "x", size=(24, 40), label_size=(48, 80), order=order, views=views)
+
+
+def resized(values: Any) -> NDArray[np.float64]:
+    whole = interpolate(torch.as_tensor(values)[None].double(), size=(48, 80), mode="bilinear", align_corners=True)
+    return np.asarray(whole[0])
+
+
+def softmax(values: NDArray[Any]) -> NDArray[np.float64]:
+    e = np.exp(values.astype(np.float64) - values.max(0))
+    return np.asarray(e / e.sum(0))
+
+
+@pytest.mark.parametrize("order", ["logits", "probs"])
+def test_probabilities_of_all_views_are_averaged(order: Order) -> None:
+    total = np.zeros((5, 48, 80))
+    for size in ((12, 20), (24, 40)):
+        image = resize_image(IMAGE, size)
+        for mirrored in (False, True):
+            seen = image[:, ::-1] if mirrored else image
+            logits = predict(np.ascontiguousarray(seen)[None])[0]
+            logits = np.ascontiguousarray(logits[:, :, ::-1] if mirrored else logits)
+            total += softmax(resized(logits)) if order == "logits" else resized(softmax(logits))
+    best_two = np.sort(total, axis=0)[-2:]
+    clear = best_two[1] - best_two[0] > 1e-5
+    got = asked(Views(scales=(0.5, 1.0), flip=True), order)
+    assert clear.mean() > 0.99
+    np.testing.assert_array_equal(got[clear], total.argmax(0)[clear])
+
+
+def test_one_look_is_what_the_kernel_decides_and_others_differ() -> None:
+    single = asked(Views(), "logits")
+    np.testing.assert_array_equal(single, resized(predict(IMAGE[None])[0]).argmax(0))
+    assert (asked(Views(flip=True), "logits") != single).any()
+    assert (asked(Views(), "probs") != single).any()
+
+
+def test_the_protocol_says_how_often_it_looked() -> None:
+    assert Views().in_words() == "single scale"
+    assert Views(scales=(0.75, 1.25), flip=True).in_words() == "scales 0.75, 1.25 with flip, probabilities averaged"
+
+
+@pytest.mark.parametrize("scales", [(), (0.0,), (1.0, float("nan")), (9.0,)])
+def test_scales_that_mean_nothing_are_refused(scales: tuple[float, ...]) -> None:
+    with pytest.raises(ConfigError, match="scale"):
+        Views(scales=scales)
