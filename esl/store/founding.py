@@ -1,4 +1,4 @@
-"""How a store's folder is begun: by one process at a time, in a folder that holds nothing else."""
+"""How a store's folder is begun and finished: by one process at a time, in a folder that holds nothing else."""
 
 import fcntl
 import os
@@ -31,6 +31,14 @@ def sole_creator(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def sole_finisher(manifest: Path) -> Iterator[None]:
+    """Hold a finished store while it is tidied up: of several ranks that see the last image, one at a time."""
+    with open(manifest, "rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def refuse_foreign_files(directory: Path, own: Collection[str]) -> None:

@@ -61,6 +61,14 @@ class HistogramFold:
                 return None  # a cache that cannot be read is made anew
         return self._loaded[1]
 
+    def whole(self, entries: Mapping[str, ChunkEntry], store_hash: str) -> ScoreHistogram | None:
+        """The histogram of a complete store: the saved one, or that of this process, saved now if it has counted all."""
+        saved = self.load(store_hash)
+        if saved is None and self.num_counted == len(entries) and not self.missing(entries):
+            self.save(store_hash)
+            saved = self.load(store_hash)
+        return saved
+
     def save(self, store_hash: str) -> None:
         """Keep the histogram of a complete store; where the folder is read-only it stays in memory alone.
 

@@ -9,11 +9,8 @@ Any process may read while others write. A writer may be killed at any moment: w
 the rest is swept and written anew.
 """
 
-import fcntl
 import hashlib
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,7 +24,7 @@ from esl.labeling.maps import PredictionMaps, derive_maps
 from esl.labeling.thresholds import ScoreHistogram
 from esl.store.chunk_index import ChunkEntry, merge_index, read_index
 from esl.store.chunk_writer import ChunkWriter, relative_logits, sweep_finished
-from esl.store.founding import refuse_foreign_files, sole_creator
+from esl.store.founding import refuse_foreign_files, sole_creator, sole_finisher
 from esl.store.histogram_cache import HistogramFold
 from esl.store.logits_array import ARRAY_NAME, LogitsArray
 from esl.store.manifest import StoreManifest
@@ -182,10 +179,7 @@ class PredictionStore:
         return self._derive(self._entry(image_id), self.read(image_id), second=second, **options)
 
     def histogram(self) -> ScoreHistogram:
-        """Score histograms of all images there are: those of the whole set once `is_complete`, provisional before.
-
-        What is not counted yet is counted now, which takes long for a large set whose counts were never saved.
-        """
+        """Score histograms of all images there are, provisional until `is_complete`; counts now what was never counted."""
         while missing := self.uncounted():
             for image_id in missing:
                 self.count(image_id)
@@ -222,14 +216,7 @@ class PredictionStore:
             return self.num_done if self._saved_histogram() is not None else self._fold.num_counted
 
     def _saved_histogram(self) -> ScoreHistogram | None:
-        """The histogram of the whole set, if it was saved or can be; the caller holds the lock."""
-        if not self.is_complete:
-            return None
-        saved = self._fold.load(self.store_hash)
-        if saved is None and self._fold.num_counted == self.num_done and not self._fold.missing(self._entries):
-            self._fold.save(self.store_hash)
-            saved = self._fold.load(self.store_hash)
-        return saved
+        return self._fold.whole(self._entries, self.store_hash) if self.is_complete else None
 
     def write(self, image_id: str, logits: NDArray[np.floating], valid: tuple[int, int] | None = None) -> None:
         """Store one image's logits durably; when this returns, they survive anything.
@@ -264,17 +251,14 @@ class PredictionStore:
         """
         self.refresh()
         if self.is_complete:
-            with self._sole_finisher():
+            with sole_finisher(self.directory / MANIFEST_NAME):
                 merge_index(self.directory, self._entries.values())
                 self.histogram()
                 sweep_finished(self.directory, self._array)
         return self.is_complete
 
     def start_writing(self) -> ChunkWriter:
-        """Claim this rank, sweep what a killed process left, forget images whose chunk is gone.
-
-        `create` and the first `write` call it.
-        """
+        """Claim this rank, sweep what a killed process left, forget images whose chunk is gone; `write` calls it."""
         with self._lock:
             if self._writer is None:
                 batch_size = self.manifest.batch_size
@@ -312,9 +296,3 @@ class PredictionStore:
     def _derive(self, entry: ChunkEntry, logits: NDArray[np.float32], **options: Any) -> PredictionMaps:
         order, valid = self.manifest.interpolate, entry.valid
         return derive_maps(logits, self.map_size, interpolate=order, valid=valid, source=entry.id, **options)
-
-    @contextmanager
-    def _sole_finisher(self) -> Iterator[None]:
-        with open(self.directory / MANIFEST_NAME, "rb") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
