@@ -163,8 +163,8 @@ _ALL = (SOURCE_ONLY, MINENT, ADAPTSEGNET, ADAPTSEGNET_LS, ADVENT)
 _PAPER_ALL = tuple(METHODS.values())
 
 PRESETS: Mapping[str, TrainConfig] = MappingProxyType(
-    dict([_named("bundled_demo", replace(_DEMO, method=SOURCE_ONLY))])
-    | _family("demo", _DEMO_STUDY, _ALL)
+    _family("demo", _DEMO_STUDY, _ALL)  # the first one is what a form begins with
+    | dict([_named("bundled_demo", replace(_DEMO, method=SOURCE_ONLY))])
     | _family("camvid_day_dusk", _CAMVID_STUDY, _ALL)
     | dict([_named("camvid_day_source_only", replace(_CAMVID, method=SOURCE_ONLY, target=DataConfig()))])
     | _family("gta5_cityscapes", _GTA5_CITYSCAPES, _PAPER_ALL)
