@@ -56,17 +56,6 @@ export class Keyboard {
   }
 }
 
-/** The overlay behind "?": every binding that has a name. */
-export function helpOverlay(bindings, close) {
-  const rows = bindings.filter((b) => b.name).map((b) => el('div', { class: 'esl-help-row' },
-    el('span', {}, b.keys.slice(0, 2).map((key) => el('kbd', {}, key.replace('Arrow', '')))), el('span', {}, b.name)));
-  const dialog = el('div', { class: 'esl-dialog', role: 'dialog', 'aria-modal': 'true', 'aria-label': 'Keyboard' },
-    el('header', {}, el('h2', {}, 'Keyboard'), el('button', { type: 'button', class: 'esl-iconbtn', 'aria-label': 'Close', onclick: close }, '×')),
-    el('div', { class: 'esl-help' }, rows),
-    el('p', { class: 'esl-muted' }, 'Keys rest while you type. Arrows stay with a focused slider; Shift makes its steps finer.'));
-  return el('div', { class: 'esl-veil', onclick: (event) => { if (event.target === event.currentTarget) close(); }, onkeydown: (event) => { if (event.key === 'Escape') close(); } }, dialog);
-}
-
 /** Ctrl-K: type a few letters of a command, Enter runs it. */
 export class CommandPalette {
   constructor(host) {

@@ -2,7 +2,8 @@
 import { Api } from './api.js';
 import { el } from './dom.js';
 import { sessionFor } from './session.js';
-import { CommandPalette, Keyboard, helpOverlay } from './keyboard.js';
+import { Help, Theme } from './frame.js';
+import { CommandPalette, Keyboard } from './keyboard.js';
 import { HashWriter, decodeView, encodeView } from './url-state.js';
 import { Toasts } from './toast.js';
 import { TopBar } from './top-bar.js';
@@ -28,13 +29,6 @@ function loadCss() {
   }
 }
 
-function storedTheme(boot) {
-  const view = new URLSearchParams(location.search).get('__theme'); // Gradio's own way to ask for a theme
-  try {
-    return boot.theme ?? view ?? localStorage.getItem('esl.theme') ?? 'dark';
-  } catch { return boot.theme ?? 'dark'; }
-}
-
 async function onlyStore(api) {
   const stores = await api.stores().catch(() => []);
   return stores.length === 1 ? stores[0].sid : null;
@@ -51,10 +45,11 @@ class Viewer {
     this.boot = boot;
     this.kind = boot.screen ?? 'inspect';
     this.api = new Api(boot.apiBase ?? '/api/v1');
-    this.themeName = storedTheme(boot);
+    this.theme = new Theme(element, boot.theme);
     this.toasts = new Toasts();
     this.hash = new HashWriter(() => (this.isShown && this.session ? this.composeHash() : null));
-    this.root = el('div', { class: 'esl', dataset: { theme: this.themeName, screen: this.kind } });
+    this.root = el('div', { class: 'esl', dataset: { screen: this.kind } });
+    this.help = new Help(this.root, () => this.bindings);
     element.replaceChildren(this.root);
     this.isShown = true;
     this.fitHeight();
@@ -63,7 +58,7 @@ class Viewer {
     this.observer.observe(this.root);
     this.onstore = ({ detail }) => this.follow(detail.sid);
     document.addEventListener('esl:store', this.onstore);
-    this.tellTheme();
+    this.theme.dress(this.root, () => this.session?.emit('theme'));
   }
 
   /** A screen in a tab that is not open has no size: it neither draws nor writes the URL until it has one again. */
@@ -85,10 +80,6 @@ class Viewer {
       this.boot = { ...this.boot, sid };
       this.start(true);
     }
-  }
-
-  tellTheme() {
-    this.element.dispatchEvent(new CustomEvent('esl:theme', { bubbles: true, detail: { theme: this.themeName } }));
   }
 
   /** Fill the window below whatever stands above, down to a size at which it stays usable. */
@@ -128,15 +119,15 @@ class Viewer {
     const { session } = this;
     this.palette = new CommandPalette(this.root);
     const context = {
-      session, isShown: () => this.isShown, openCard: () => this.openCard(), api: this.api, boot: this.boot, element: this.element, theme: () => this.themeName,
+      session, isShown: () => this.isShown, openCard: () => this.openCard(), api: this.api, boot: this.boot, element: this.element, theme: () => this.theme.name,
       say: (text, retry) => this.toasts.say(text, retry), touchHash: () => { if (this.isShown) this.hash.touch(); },
       open: (screen) => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })),
     };
-    context.top = this.top = new TopBar(session, { say: context.say, theme: () => this.toggleTheme(), help: () => this.toggleHelp(), store: () => this.openCard() });
+    context.top = this.top = new TopBar(session, { say: context.say, theme: () => this.theme.toggle(), help: () => this.help.toggle(), store: () => this.openCard() });
     this.screen = new this.Screen(context);
     this.root.replaceChildren(this.top.root, this.screen.root, this.toasts.root);
     const shared = [
-      { keys: ['?'], name: 'This help', run: () => this.toggleHelp() },
+      { keys: ['?'], name: 'This help', run: () => this.help.toggle() },
       { keys: ['Ctrl+k'], name: 'Command palette', always: true, run: () => this.palette.open(this.commands()) },
     ];
     this.bindings = [...this.screen.bindings, ...shared];
@@ -153,7 +144,7 @@ class Viewer {
   commands() {
     return [...this.bindings.filter((b) => b.name && !b.release), ...(this.screen.commands ?? []),
       ...[...Object.keys(SCREENS), ...RUN_SCREENS].map((screen) => ({ name: `Go to ${screen}`, run: () => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })) })),
-      { name: 'Light or dark theme', run: () => this.toggleTheme() }];
+      { name: 'Light or dark theme', run: () => this.theme.toggle() }];
   }
 
   applyView(view) {
@@ -188,25 +179,6 @@ class Viewer {
       if (this.session.info.provisional) this.watchProgress();
     }, this.boot.pollMs ?? 3000);
   }
-
-  toggleTheme() {
-    this.themeName = this.themeName === 'dark' ? 'light' : 'dark';
-    this.root.dataset.theme = this.themeName;
-    try { localStorage.setItem('esl.theme', this.themeName); } catch { /* private mode */ }
-    this.tellTheme();
-    this.session.emit('theme');
-  }
-
-  toggleHelp() {
-    if (this.help) {
-      this.help.remove();
-      this.help = null;
-      return;
-    }
-    this.help = helpOverlay(this.bindings, () => this.toggleHelp());
-    this.root.append(this.help);
-    this.help.querySelector('button').focus();
-  }
 }
 
 /**
@@ -235,7 +207,7 @@ export async function prepare(boot = {}) {
 export async function mount(element, boot = {}) {
   loadCss();
   const isRuns = RUN_SCREENS.includes(boot.screen);
-  const viewer = isRuns ? new (await import('./runs-viewer.js')).RunsViewer(element, boot, storedTheme(boot)) : new Viewer(element, boot);
+  const viewer = isRuns ? new (await import('./runs-viewer.js')).RunsViewer(element, boot) : new Viewer(element, boot);
   await viewer.start();
   return viewer;
 }

@@ -2,7 +2,8 @@
 import { Api } from './api.js';
 import { CompareScreen } from './compare-screen.js';
 import { el, iconButton, ICONS, setText } from './dom.js';
-import { CommandPalette, Keyboard, helpOverlay } from './keyboard.js';
+import { Help, Theme } from './frame.js';
+import { CommandPalette, Keyboard } from './keyboard.js';
 import { stateOf } from './runs-words.js';
 import { sessionFor } from './session.js';
 import { Toasts } from './toast.js';
@@ -13,18 +14,20 @@ export const RUN_SCREENS = Object.freeze({ train: TrainScreen, compare: CompareS
 const TITLES = { train: 'Train', compare: 'Compare' };
 
 export class RunsViewer {
-  constructor(element, boot, theme) {
-    Object.assign(this, { element, boot, kind: boot.screen, themeName: theme, isShown: true });
+  constructor(element, boot) {
+    Object.assign(this, { element, boot, kind: boot.screen, isShown: true });
     this.api = new Api(boot.apiBase ?? '/api/v1');
     this.toasts = new Toasts();
     this.hash = new HashWriter(() => this.composeHash());
-    this.root = el('div', { class: 'esl', dataset: { theme, screen: this.kind } });
+    this.root = el('div', { class: 'esl', dataset: { screen: this.kind } });
+    this.help = new Help(this.root, () => this.bindings);
     element.replaceChildren(this.root);
+    this.theme = new Theme(element, boot.theme);
+    this.theme.dress(this.root, () => this.screen?.onTheme?.());
     this.observer = new ResizeObserver(() => this.onResize());
     this.observer.observe(document.documentElement);
     this.observer.observe(this.root);
     this.listen('esl:store', ({ detail }) => this.takeStore(detail.sid));
-    this.listen('esl:theme', ({ detail }) => this.setTheme(detail.theme, false));
     this.listen('esl:compare', ({ detail }) => this.screen?.choose?.(detail.names));
   }
 
@@ -70,11 +73,11 @@ export class RunsViewer {
     this.palette = new CommandPalette(this.root);
     this.running = el('span', { class: 'esl-chip', hidden: true });
     this.top = el('header', { class: 'esl-top' }, el('b', { class: 'esl-title' }, TITLES[this.kind]), this.running, el('span', { class: 'esl-grow' }),
-      iconButton(ICONS.theme, 'Light or dark theme', () => this.setTheme(this.themeName === 'dark' ? 'light' : 'dark')),
-      el('button', { type: 'button', class: 'esl-iconbtn', title: 'Keyboard (?)', 'aria-label': 'Keyboard help', onclick: () => this.toggleHelp() }, '?'));
+      iconButton(ICONS.theme, 'Light or dark theme', () => this.theme.toggle()),
+      el('button', { type: 'button', class: 'esl-iconbtn', title: 'Keyboard (?)', 'aria-label': 'Keyboard help', onclick: () => this.help.toggle() }, '?'));
     this.screen = new RUN_SCREENS[this.kind](this.context());
     this.root.replaceChildren(this.top, this.screen.root, this.toasts.root);
-    this.bindings = [...this.screen.bindings, { keys: ['?'], name: 'This help', run: () => this.toggleHelp() }, { keys: ['Ctrl+k'], name: 'Command palette', always: true, run: () => this.palette.open(this.commands()) }];
+    this.bindings = [...this.screen.bindings, { keys: ['?'], name: 'This help', run: () => this.help.toggle() }, { keys: ['Ctrl+k'], name: 'Command palette', always: true, run: () => this.palette.open(this.commands()) }];
     this.keyboard = new Keyboard(this.element, this.bindings);
     this.element.__esl = { viewer: this, screen: this.screen };
     await this.takeStore(new URLSearchParams(location.hash.slice(1)).get('s') ?? this.boot.sid);
@@ -133,26 +136,5 @@ export class RunsViewer {
       else parts.delete(key);
     }
     return parts.toString();
-  }
-
-  setTheme(theme, isOwn = true) {
-    if (theme === this.themeName) return;
-    this.themeName = theme;
-    this.root.dataset.theme = theme;
-    this.screen?.onTheme?.();
-    if (!isOwn) return;
-    try { localStorage.setItem('esl.theme', theme); } catch { /* private mode */ }
-    this.element.dispatchEvent(new CustomEvent('esl:theme', { bubbles: true, detail: { theme } }));
-  }
-
-  toggleHelp() {
-    if (this.help) {
-      this.help.remove();
-      this.help = null;
-      return;
-    }
-    this.help = helpOverlay(this.bindings, () => this.toggleHelp());
-    this.root.append(this.help);
-    this.help.querySelector('button').focus();
   }
 }

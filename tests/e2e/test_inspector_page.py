@@ -62,6 +62,35 @@ def test_tabs_keep_their_screens(server: Server, watch: Callable[..., Watched]) 
     page.wait_for_selector("#esl-screen-inspect canvas[data-mark=here]", state="visible")
 
 
+def test_a_theme_chosen_on_one_screen_is_that_of_all(server: Server, watch: Callable[..., Watched]) -> None:
+    page = watch().page
+    open_page(server, page, "thresholds")
+    for screen, theme in (("Train", "light"), ("Inspect", "dark")):
+        page.get_by_role("tab", name=screen, exact=True).click()
+        page.locator(f"#esl-screen-{screen.lower()} [aria-label='Light or dark theme']").click()
+        themes = "[...document.querySelectorAll('.esl')].map((root) => root.dataset.theme)"
+        assert set(page.evaluate(themes)) == {theme}
+        assert page.evaluate("localStorage.getItem('esl.theme')") == theme
+        assert page.evaluate("document.documentElement.classList.contains('esl-light')") == (theme == "light")
+
+
+def test_help_is_a_dialog_that_keeps_the_focus_and_gives_it_back(server: Server, watch: Callable[..., Watched]) -> None:
+    page = watch().page
+    open_page(server, page)
+    for screen in ("inspect", "train"):
+        page.get_by_role("tab", name=screen.capitalize(), exact=True).click()
+        button = page.locator(f"#esl-screen-{screen} [aria-label='Keyboard help']")
+        button.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".esl-help-row")
+        for key in ("Tab", "Tab", "Shift+Tab"):
+            page.keyboard.press(key)
+            assert page.evaluate("document.activeElement.closest('[role=dialog]') !== null")
+        page.keyboard.press("Escape")
+        assert page.locator(".esl-help-row").count() == 0
+        assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Keyboard help"
+
+
 def test_eight_tabs_open_without_a_hang(server: Server, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(60_000)
