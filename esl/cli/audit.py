@@ -26,9 +26,11 @@ def audit(
     boundary: bool = False,
     data_root: Path = Path(),
     thresholds_from: Path = Path(),
+    portion: float | None = None,
+    sample_every: int = 1,
     json: bool = False,
 ) -> int:
-    """Coverage and error rate of SSL's and ESL's pseudo-labels, per class. The first call reads labels, later ones a cache.
+    """Coverage and error rate of SSL's, ESL's and CBST's pseudo-labels, per class. The first call reads labels, later ones a cache.
 
     Args:
         store: a prediction store.
@@ -41,6 +43,8 @@ def audit(
         boundary: also count how near to borders the kept pixels lie; passes over all pixels.
         data_root: where the data set is now, if it has moved.
         thresholds_from: another store whose medians to use, e.g. that of the training split.
+        portion: also CBST's labels, of this share of each predicted class (CBST begins with 0.2); passes over all pixels.
+        sample_every: CBST counts every n-th pixel; 1 is exact, the reference code takes 4.
         json: print the result as JSON.
     """
     from dataclasses import replace
@@ -59,6 +63,9 @@ def audit(
     progress = ProgressLine("audit")
     if match_coverage:
         rule = with_equal_coverage(audit_histogram(opened, labels, progress=progress), scores, rule)
-    result = audit_store(opened, rule, labels=labels, scores=scores, with_boundary=boundary, progress=progress)
+    result = audit_store(
+        opened, rule, labels=labels, scores=scores, with_boundary=boundary, portion=portion, sample_every=sample_every,
+        progress=progress,
+    )  # fmt: skip
     show(result, as_json=json)
     return 0

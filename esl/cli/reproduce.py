@@ -45,7 +45,7 @@ def reproduce(
         init_weights: weights that every training starts from.
         seeds: rows of one seed are paired: only the labels differ.
         methods: in place of the benchmark's own.
-        strategies: some of none, ssl, esl, median.
+        strategies: some of none, ssl, esl, median, cbst.
         steps: in place of the presets' (and of their schedule); part of the rows' names.
         work: where runs and stores go; may be deleted when the rows are there.
         rows: where finished rows are kept.

@@ -1,13 +1,13 @@
 """An audit's answer as values, JSON and a table in the style of Table 4."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from esl.labeling.thresholds import ThresholdRule, Thresholds
+from esl.labeling.thresholds import Counts, ThresholdRule, Thresholds
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,23 @@ class Share:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassBalancedShares:
+    """CBST's labels of one class, or of all; exact. The class is that of the label, which need not be the predicted one."""
+
+    kept: Share
+    only: Share
+    """Kept by neither SSL nor ESL."""
+    relabelled: Share
+    """Of another class than the prediction's: what re-weighting changed."""
+
+    @classmethod
+    def of(cls, counts: Counts) -> "ClassBalancedShares":
+        """From counts (3, 3) by group and outcome."""
+        kept, only, relabelled = (Share.exact(group) for group in counts)
+        return cls(kept=kept, only=only, relabelled=relabelled)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditRow:
     """One predicted class, or all of them."""
 
@@ -80,6 +97,8 @@ class AuditRow:
     both: Share
     ssl_only: Share
     esl_only: Share
+    cbst: ClassBalancedShares | None = None
+    """CBST's labels, where they were asked for."""
 
     @property
     def ssl_coverage(self) -> float | None:
@@ -92,6 +111,11 @@ class AuditRow:
         return _ratio(self.esl.num_pixels, self.num_pixels)
 
     @property
+    def cbst_coverage(self) -> float | None:
+        """CBST's labels of this class over the pixels predicted as it: above 1 where re-weighting adds to the class."""
+        return None if self.cbst is None else _ratio(self.cbst.kept.num_pixels, self.num_pixels)
+
+    @property
     def relative_change(self) -> float | None:
         """(ESL's error rate - SSL's) / SSL's, as in Table 4; None where a rate is missing or SSL's is 0."""
         ssl, esl = self.ssl.error_rate, self.esl.error_rate
@@ -99,19 +123,21 @@ class AuditRow:
 
     def to_json(self) -> dict[str, Any]:
         """Nested numbers of this row."""
-        groups = ("ssl", "esl", "both", "ssl_only", "esl_only")
+        groups = {group: getattr(self, group) for group in ("ssl", "esl", "both", "ssl_only", "esl_only")}
+        if self.cbst is not None:
+            groups |= {"cbst": self.cbst.kept, "cbst_only": self.cbst.only, "cbst_relabelled": self.cbst.relabelled}
         return {
             "name": self.name,
             "is_absent": self.is_absent,
             "num_pixels": self.num_pixels,
             "num_labelled": self.num_labelled,
             "relative_change": self.relative_change,
-            **{group: getattr(self, group).to_json(self.num_pixels) for group in groups},
+            **{name: share.to_json(self.num_pixels) for name, share in groups.items()},
         }
 
     def flat(self) -> dict[str, Any]:
-        """The columns of the table, by name; None where there is nothing to say."""
-        return {
+        """The columns of the table, by name; None where there is nothing to say. CBST's are there where it was asked for."""
+        columns = {
             "class": self.name,
             "is_absent": self.is_absent,
             "num_pixels": self.num_pixels,
@@ -125,6 +151,34 @@ class AuditRow:
             "esl_only_pixels": self.esl_only.num_pixels,
             "esl_only_error_rate": self.esl_only.error_rate,
         }
+        if self.cbst is None:
+            return columns
+        return columns | {
+            "cbst_coverage": self.cbst_coverage,
+            "cbst_error_rate": self.cbst.kept.error_rate,
+            "cbst_only_pixels": self.cbst.only.num_pixels,
+            "cbst_only_error_rate": self.cbst.only.error_rate,
+            "cbst_relabelled_pixels": self.cbst.relabelled.num_pixels,
+            "cbst_relabelled_error_rate": self.cbst.relabelled.error_rate,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassBalancedSetting:
+    """CBST's portion, sampling and thresholds."""
+
+    portion: float
+    sample_every: int
+    thresholds: NDArray[np.uint16] = field(repr=False)
+    """(C,) over P, times 65535."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "portion": self.portion,
+            "sample_every": self.sample_every,
+            "thresholds": self.thresholds.tolist(),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +190,14 @@ class AuditReport:
     rows_by_class: tuple[AuditRow, ...]
     total: AuditRow
     """All pixels together (`global`)."""
+    class_balanced: ClassBalancedSetting | None = None
+    """What CBST's columns are of, where they were asked for."""
+
+    def with_class_balanced(self, setting: ClassBalancedSetting, counts: Counts) -> "AuditReport":
+        """This report with CBST's columns, from counts (3, C, 3) by group, class of the label and outcome."""
+        rows = [replace(row, cbst=ClassBalancedShares.of(counts[:, c])) for c, row in enumerate(self.rows_by_class)]
+        total = replace(self.total, cbst=ClassBalancedShares.of(counts.sum(axis=1)))
+        return replace(self, rows_by_class=tuple(rows), total=total, class_balanced=setting)
 
     @property
     def has_truth(self) -> bool:
@@ -148,8 +210,10 @@ class AuditReport:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; thresholds are on the scale 0 to 65535."""
+        class_balanced = {} if self.class_balanced is None else {"class_balanced": self.class_balanced.to_json()}
         return {
             "rule": self.rule.to_json(),
+            **class_balanced,
             "has_truth": self.has_truth,
             "thresholds": {
                 "mu": self.thresholds.mu.tolist(),
@@ -164,12 +228,15 @@ class AuditReport:
 
     def to_text(self) -> str:
         """The table for a terminal: percentages, `-` where there is nothing to say."""
-        lines = [_HEADER, tuple("" for _ in _HEADER)]
-        lines += [_cells(row.flat()) for row in self.rows_by_class]
-        lines += [tuple("" for _ in _HEADER), _cells(self.total.flat())]
-        widths = [max(len(line[k]) for line in lines) for k in range(len(_HEADER))]
+        header = _HEADER if self.class_balanced is None else _HEADER + _CLASS_BALANCED_HEADER
+        blank = tuple("" for _ in header)
+        rows = [_cells(row.flat()) for row in (*self.rows_by_class, self.total)]
+        lines = [header, blank, *rows[:-1], blank, rows[-1]]
+        widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
         rule = self.rule
         title = f"mu* = {rule.mu_star:g}, nu* = {rule.nu_star:g}, mode {rule.mode}"
+        if self.class_balanced is not None:
+            title += f"; CBST's portion {self.class_balanced.portion:g}, its rows by the label's own class"
         text = [title, "wrong: share of wrong labels among the kept ones that have ground truth", ""]
         for line in lines:
             cells = [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))]
@@ -186,11 +253,12 @@ _HEADER = (
     "class", "SSL kept %", "ESL kept %", "SSL wrong %", "ESL wrong %", "change %",
     "only SSL px", "wrong %", "only ESL px", "wrong %",
 )  # fmt: skip
+_CLASS_BALANCED_HEADER = ("CBST kept %", "CBST wrong %", "only CBST px", "wrong %", "relabelled px", "wrong %")
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     name = f"{row['class']} (absent)" if row["is_absent"] else str(row["class"])
-    return (
+    cells = (
         name,
         _percent(row["ssl_coverage"]),
         _percent(row["esl_coverage"]),
@@ -201,6 +269,17 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         _percent(row["ssl_only_error_rate"]),
         str(row["esl_only_pixels"]),
         _percent(row["esl_only_error_rate"]),
+    )
+    if "cbst_coverage" not in row:
+        return cells
+    return (
+        *cells,
+        _percent(row["cbst_coverage"]),
+        _percent(row["cbst_error_rate"]),
+        str(row["cbst_only_pixels"]),
+        _percent(row["cbst_only_error_rate"]),
+        str(row["cbst_relabelled_pixels"]),
+        _percent(row["cbst_relabelled_error_rate"]),
     )
 
 

@@ -1,48 +1,37 @@
 """The audit of a store: how good its pseudo-labels are (Table 4), in a second pass that opens labels, kept for the next time."""
 
 import hashlib
-import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from esl.errors import DataError, EslError
+from esl.errors import ConfigError, DataError
 from esl.files import read_json, write_json
 from esl.labeling.audit import AuditHistogram, audit
-from esl.labeling.audit_report import AuditReport
+from esl.labeling.audit_report import AuditReport, ClassBalancedSetting
+from esl.labeling.class_balanced import class_balanced_thresholds
 from esl.labeling.comparison import BoundaryCounts
 from esl.labeling.thresholds import ScoreHistogram, ThresholdRule, Thresholds
+from esl.pipelines.audit_class_balanced import class_balanced_counts
+from esl.pipelines.audit_pass import (
+    CACHE_NAME,
+    Labels,
+    audit_key,
+    done_images,
+    images_with_progress,
+    may_keep,
+    truth_of,
+)
 from esl.pipelines.targets import Targets
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import PredictionStore
-from esl.training.pseudo_labels import StoredPseudoLabels
-
-CACHE_NAME = "audit"
-"""Folder inside a store; may be deleted at any time."""
+from esl.training.pseudo_labels import StoredPseudoLabels, store_thresholds
 
 Shares = Mapping[str, Mapping[str, Mapping[str, float] | None]]
-
-
-class Labels(Protocol):
-    """Ground truth of a store's images; `Targets` is one."""
-
-    def has_label(self, image_id: str) -> bool:
-        """Whether there is a label; it is not opened."""
-
-    def label_stamp(self, image_id: str) -> tuple[int, int]:
-        """Changes when the label file changes."""
-
-    def label(self, image_id: str) -> NDArray[np.uint8]:
-        """(H, W) uint8 train ids at the store's `map_size`, 255 = ignore."""
-
-
-class AuditStopped(EslError):
-    """Someone asked the audit to stop; nothing of it is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +84,8 @@ def audit_store(
     labels: Labels | None = None,
     scores: ScoreHistogram | None = None,
     with_boundary: bool = False,
+    portion: float | None = None,
+    sample_every: int = 1,
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
 ) -> StoreAudit:
@@ -109,20 +100,27 @@ def audit_store(
         store: complete, or as far as it is.
         rule: thresholds.
         labels: ground truth; by default that of the data set which the store names. None may be there at all.
-        scores: where medians come from; by default this store.
+        scores: where medians and CBST's thresholds come from; by default this store.
         with_boundary: also count how near to borders the kept pixels lie.
+        portion: also audit CBST's labels, of this share of each predicted class; a pass per portion and rule.
+        sample_every: CBST counts every n-th pixel of a class; 1 is exact.
         progress: told after each image of a pass.
         should_stop: asked before each image of a pass.
 
     Raises:
         DataError: a label cannot be used; the message names it.
-        ConfigError: the rule names a class that is not there.
+        ConfigError: the rule names a class that is not there, or the portion makes no sense.
         AuditStopped: `should_stop` said so.
     """
     labels = Targets.of(store.manifest) if labels is None else labels
-    key = _key(store, labels)
+    key = audit_key(store, labels)
     histogram = audit_histogram(store, labels, progress=progress, should_stop=should_stop, key=key)
     report = audit(histogram, store.histogram() if scores is None else scores, rule, store.class_set.names)
+    if portion is not None:
+        thresholds = _class_balanced_thresholds(store, scores, portion, sample_every)
+        setting = ClassBalancedSetting(portion=portion, sample_every=sample_every, thresholds=thresholds)
+        counts = class_balanced_counts(store, labels, setting, report.thresholds, key, progress, should_stop)
+        report = report.with_class_balanced(setting, counts)
     boundary = None
     if with_boundary:
         boundary = _boundary_shares(store, labels, report.thresholds, key, progress, should_stop)
@@ -141,10 +139,20 @@ def audit_store(
         boundary=boundary,
         store_hash=store.store_hash,
         num_images=store.num_done,
-        num_labelled=sum(map(labels.has_label, _done(store))),
+        num_labelled=sum(map(labels.has_label, done_images(store))),
         is_complete=store.is_complete,
         facts=facts,
     )
+
+
+def _class_balanced_thresholds(
+    store: PredictionStore, scores: ScoreHistogram | None, portion: float, sample_every: int
+) -> NDArray[np.uint16]:
+    if scores is None:
+        return store_thresholds(store, portion, sample_every)
+    if sample_every > 1:
+        raise ConfigError("CBST's thresholds of another store count every pixel: leave out sample_every.")
+    return class_balanced_thresholds(scores, portion)
 
 
 def audit_histogram(
@@ -168,9 +176,9 @@ def audit_histogram(
         except DataError:
             pass  # a damaged cache is made anew
     histogram = AuditHistogram(store.class_set.num_classes)
-    for image_id in _with_progress(store, progress, should_stop):
-        histogram.update(store.maps(image_id), _truth(labels, image_id))
-    if _may_keep(store):
+    for image_id in images_with_progress(store, progress, should_stop):
+        histogram.update(store.maps(image_id), truth_of(labels, image_id))
+    if may_keep(store):
         histogram.save(path)
         _forget_others(path)
     return histogram
@@ -204,7 +212,7 @@ def known_quality(labels: object) -> dict[str, float]:
 
 def _counts_of(store: PredictionStore, labels: Labels, key: str = "") -> Path:
     """Where counts of these logits against these label files are kept."""
-    return store.directory / CACHE_NAME / f"{key or _key(store, labels)}.npz"
+    return store.directory / CACHE_NAME / f"{key or audit_key(store, labels)}.npz"
 
 
 def _boundary_shares(
@@ -224,38 +232,11 @@ def _boundary_shares(
         except DataError:
             pass  # as above
     counts = BoundaryCounts()
-    for image_id in _with_progress(store, progress, should_stop):
-        counts.update(store.maps(image_id), thresholds, _truth(labels, image_id))
-    if _may_keep(store):
+    for image_id in images_with_progress(store, progress, should_stop):
+        counts.update(store.maps(image_id), thresholds, truth_of(labels, image_id))
+    if may_keep(store):
         write_json(path, counts.shares())
     return counts.shares()
-
-
-def _truth(labels: Labels, image_id: str) -> NDArray[np.uint8] | None:
-    return labels.label(image_id) if labels.has_label(image_id) else None
-
-
-def _done(store: PredictionStore) -> list[str]:
-    return [image_id for image_id in store.image_ids if store.has(image_id)]
-
-
-def _with_progress(store: PredictionStore, progress: Progress, should_stop: ShouldStop) -> Iterator[str]:
-    done = _done(store)
-    for count, image_id in enumerate(done, start=1):
-        if should_stop():
-            raise AuditStopped("The audit was stopped before its end; ask again to do it.")
-        yield image_id
-        progress(count, len(done))
-
-
-def _key(store: PredictionStore, labels: Labels) -> str:
-    """Identity of what is counted: the logits and every label file's time and size."""
-    stamps = [labels.label_stamp(image_id) for image_id in _done(store)]
-    return hashlib.sha256(json.dumps([store.store_hash, stamps]).encode()).hexdigest()[:16]
-
-
-def _may_keep(store: PredictionStore) -> bool:
-    return store.is_complete and os.access(store.directory, os.W_OK)
 
 
 def _forget_others(path: Path) -> None:

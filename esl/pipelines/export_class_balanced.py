@@ -13,7 +13,7 @@ from esl.pipelines.export_folder import ExportFolder
 from esl.pipelines.export_kinds import Naming, Selected, file_names, file_of, layers_of
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import PredictionStore
-from esl.training.pseudo_labels import class_balanced_labels
+from esl.training.pseudo_labels import store_thresholds
 
 CLASS_BALANCED_KINDS = ("train_ids", "label_ids", "color")
 """What can be written: the others compare SSL with ESL."""
@@ -55,7 +55,7 @@ def export_class_balanced(
         )
     if not store.is_complete:
         raise DataError(f"Thresholds need the whole set; {store.directory} is not complete. Let extract finish first.")
-    thresholds = class_balanced_labels(store.directory, portion, sample_every).thresholds
+    thresholds = store_thresholds(store, portion, sample_every)
     layers = layers_of(kinds, store.class_set, store.manifest.label_format)
     stems = file_names(store.image_ids, naming)
     header = {

@@ -179,8 +179,9 @@ def _audited(store_dir: Path, config: TrainConfig) -> dict[str, Any]:
     store = PredictionStore.open(store_dir)
     labels = config.pseudo_labels
     rule = ThresholdRule(mu_star=labels.mu_star, nu_star=labels.nu_star, mode=labels.mode)
-    rows = audit_store(store, rule).report.rows()
-    side = "ssl" if labels.criterion == "max_prob" else "esl"
+    side = {"max_prob": "ssl", "entropy": "esl", "class_balanced": "cbst"}[labels.criterion]
+    portion = labels.portion if side == "cbst" else None
+    rows = audit_store(store, rule, portion=portion, sample_every=labels.sample_every).report.rows()
     coverages, errors = ([_percent(row[f"{side}_{what}"]) for row in rows] for what in ("coverage", "error_rate"))
     return {
         "coverage": coverages[-1],

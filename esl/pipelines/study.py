@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from esl.config import DataConfig, PseudoLabelConfig, TrainConfig
+from esl.config import DataConfig, TrainConfig
 from esl.errors import ConfigError
-from esl.presets import PRESETS, preset
+from esl.presets import PRESETS, STRATEGIES, preset
 
 TABLES = ("table1", "table2", "table3", "table4", "table5", "paper")
 FIGURES = ("figure1", "figure2")
@@ -28,8 +28,6 @@ _SCORED_ON: Mapping[str, DataConfig] = {
 }
 """Benchmark -> split of the target that scores are on; nothing is decided by it."""
 
-_MODES = {"ssl": ("max_prob", "capped"), "esl": ("entropy", "capped"), "median": ("entropy", "median")}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
@@ -38,7 +36,7 @@ class Trial:
     benchmark: str
     method: str
     strategy: str
-    """`none`, `ssl`, `esl` or `median`."""
+    """`none`, `ssl`, `esl`, `median` or `cbst`."""
     seed: int
     setting: Mapping[str, float] = field(default_factory=dict)
     """`nu_star` or `mu_star` where it is not the default."""
@@ -60,8 +58,8 @@ class Trial:
         base = replace(base, **dict(overrides or {}))
         if self.strategy == "none":
             return base
-        criterion, mode = _MODES[self.strategy]
-        labels = PseudoLabelConfig(criterion=criterion, mode=mode, **self.setting)  # type: ignore[arg-type]
+        # The store is named when the trial runs.
+        labels = replace(STRATEGIES[self.strategy], source="none", **self.setting)  # type: ignore[arg-type]
         return replace(base, pseudo_labels=labels)
 
 
@@ -92,10 +90,10 @@ def trials_of(
         name: a benchmark, or a preset (then its method and strategy alone, with its baseline).
         seeds: at least one.
         methods: in place of the benchmark's own.
-        strategies: in place of none, ssl, esl, median.
+        strategies: in place of none, ssl, esl, median; cbst is another.
 
     Raises:
-        ConfigError: no such table, benchmark or method.
+        ConfigError: no such table, benchmark, method or strategy.
     """
     if table not in (*TABLES, *FIGURES):
         raise ConfigError(f"A table or figure must be one of {', '.join((*TABLES, *FIGURES))}; got {table!r}.")
@@ -107,6 +105,9 @@ def trials_of(
     unknown = [m for m in methods if f"{benchmark}_{m}" not in PRESETS]
     if unknown:
         raise ConfigError(f"A method must have a preset of {benchmark}; got {', '.join(unknown)}.")
+    unknown = [s for s in strategies if s not in ("none", *STRATEGIES)]
+    if unknown:
+        raise ConfigError(f"A strategy must be one of none, {', '.join(STRATEGIES)}; got {', '.join(unknown)}.")
     found = []
     for seed in seeds:
         for method in methods:
@@ -132,4 +133,4 @@ def _strategies_of(name: str, table: str) -> tuple[str, ...]:
     if table == "table5":
         return ("none", "esl", "median")
     own = name.rsplit("_", maxsplit=1)[-1]
-    return ("none", own) if own in _MODES else ("none", "ssl", "esl", "median")
+    return ("none", own) if own in STRATEGIES else ("none", "ssl", "esl", "median")

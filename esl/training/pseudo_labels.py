@@ -91,13 +91,22 @@ def class_balanced_labels(store_dir: Path, portion: float, sample_every: int = 1
         DataError: there is no store.
     """
     store = PredictionStore.open(store_dir)
+    thresholds = store_thresholds(store, portion, sample_every)
+    return ClassBalancedPseudoLabels(store_dir, f"{store.store_hash} cbst {portion} {sample_every}", thresholds)
+
+
+def store_thresholds(store: PredictionStore, portion: float, sample_every: int = 1) -> NDArray[np.uint16]:
+    """CBST's thresholds (C,), times 65535, over the images of a store that are done.
+
+    Raises:
+        ConfigError: the portion makes no sense.
+    """
     histogram = store.histogram()
     if sample_every > 1:
         histogram = ScoreHistogram(store.class_set.num_classes)
-        for image_id in store.image_ids:
+        for image_id in filter(store.has, store.image_ids):
             histogram.update(store.maps(image_id), every=sample_every)
-    thresholds = class_balanced_thresholds(histogram, portion)
-    return ClassBalancedPseudoLabels(store_dir, f"{store.store_hash} cbst {portion} {sample_every}", thresholds)
+    return class_balanced_thresholds(histogram, portion)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytest
 from esl.config import PseudoLabelConfig, SelectionConfig
 from esl.errors import ConfigError
 from esl.labeling.audit import AuditHistogram
-from esl.pipelines.audit import CACHE_NAME, _counts_of, known_quality
+from esl.pipelines.audit import _counts_of, known_quality
+from esl.pipelines.audit_pass import CACHE_NAME
 from esl.pipelines.self_train import SelfTraining, self_train
 from esl.pipelines.targets import Targets
 from esl.pipelines.train import open_inputs, train

@@ -1,14 +1,18 @@
 """The audit of a store answers from its cache, notices changed labels, and does without ground truth."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from esl.errors import DataError
-from esl.labeling.selection import select_pseudo_label
+from esl.cli import main
+from esl.errors import ConfigError, DataError
+from esl.labeling.selection import is_kept, select_pseudo_label
 from esl.labeling.thresholds import ThresholdRule, class_thresholds
-from esl.pipelines.audit import AuditStopped, audit_store
+from esl.pipelines.audit import audit_store
+from esl.pipelines.audit_pass import AuditStopped
+from esl.training.pseudo_labels import class_balanced_labels
 from tests.unit.pipelines.stored_world import IDS, FakeLabels, fill_store
 
 RULE = ThresholdRule(mu_star=0.8, nu_star=0.3, nu_overrides={2: 0.4})
@@ -98,3 +102,63 @@ def test_a_wrong_label_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
 def test_it_can_be_stopped(tmp_path: Path) -> None:
     with pytest.raises(AuditStopped):
         audit_store(fill_store(tmp_path / "s"), RULE, labels=FakeLabels(), should_stop=lambda: True)
+
+
+def test_cbst_is_audited_pixel_by_pixel_once_per_portion_and_rule(tmp_path: Path) -> None:
+    store, labels = fill_store(tmp_path / "s"), FakeLabels()
+    report = audit_store(store, RULE, labels=labels, portion=0.9).report
+    opened = labels.opened
+    thresholds = class_thresholds(store.histogram(), RULE)
+    cbst = class_balanced_labels(store.directory, 0.9)
+    kept, wrong, only, relabelled = (np.zeros(7, int) for _ in range(4))
+    for image_id in IDS:
+        maps, truth, label = store.maps(image_id), labels.label(image_id), cbst(image_id)
+        others = is_kept(maps, thresholds, "max_prob") | is_kept(maps, thresholds, "entropy")
+        for c in range(7):
+            mine = label == c
+            kept[c] += mine.sum()
+            wrong[c] += (mine & (truth != 255) & (truth != c)).sum()
+            only[c] += (mine & ~others).sum()
+            relabelled[c] += (mine & (maps.label != c)).sum()
+    shares = [row.cbst for row in report.rows_by_class if row.cbst is not None]
+    assert [s.kept.num_pixels for s in shares] == kept.tolist()
+    assert [int(s.kept.counts[1]) for s in shares] == wrong.tolist()
+    assert [s.only.num_pixels for s in shares] == only.tolist()
+    assert [s.relabelled.num_pixels for s in shares] == relabelled.tolist()
+    assert only.sum() > 0
+    assert relabelled.sum() > 0
+    again = audit_store(store, RULE, labels=labels, portion=0.9)
+    assert labels.opened == opened + len(IDS)  # by the test itself
+    assert again.report.total.flat()["cbst_coverage"] == pytest.approx(kept.sum() / (len(IDS) * 24 * 40))
+    assert again.to_json()["class_balanced"]["thresholds"] == cbst.thresholds.tolist()
+    assert "CBST kept %" in again.to_text()
+    assert "CBST" not in audit_store(store, RULE, labels=labels).to_text()
+    with pytest.raises(ConfigError, match="portion"):
+        audit_store(store, RULE, labels=labels, portion=0.0)
+
+
+def test_cbst_may_take_its_thresholds_from_another_store(tmp_path: Path) -> None:
+    store, other = fill_store(tmp_path / "s"), fill_store(tmp_path / "o", ids=IDS[:2])
+    audited = audit_store(store, RULE, labels=FakeLabels(), scores=other.histogram(), portion=0.3)
+    setting = audited.report.class_balanced
+    assert setting is not None
+    assert (setting.thresholds == class_balanced_labels(other.directory, 0.3).thresholds).all()
+    with pytest.raises(ConfigError, match="sample_every"):
+        audit_store(store, RULE, labels=FakeLabels(), scores=other.histogram(), portion=0.3, sample_every=4)
+
+
+def test_a_damaged_count_of_cbst_is_made_anew(tmp_path: Path) -> None:
+    store, labels = fill_store(tmp_path / "s"), FakeLabels()
+    expected = audit_store(store, RULE, labels=labels, portion=0.3).to_json()
+    (path,) = (tmp_path / "s" / "audit").glob("*-cbst-*.json")
+    for damage in ('{"counts": [[1]]}', "{", '{"counts": "x"}'):
+        path.write_text(damage)
+        assert audit_store(store, RULE, labels=labels, portion=0.3).to_json() == expected
+
+
+def test_the_command_prints_cbst_beside_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill_store(tmp_path / "s")
+    assert main(["audit", "--store", str(tmp_path / "s"), "--portion", "0.2"]) == 0
+    assert "CBST's portion 0.2" in capsys.readouterr().out
+    assert main(["audit", "--store", str(tmp_path / "s"), "--portion", "0.2", "--json"]) == 0
+    assert 0 < json.loads(capsys.readouterr().out)["global"]["cbst"]["coverage"] < 1

@@ -74,6 +74,16 @@ def test_errors_of_the_pseudo_labels_with_relative_change() -> None:
         error_table(rows(), "minent")
 
 
+def test_cbst_stands_in_tables_one_and_four_where_there_are_rows_of_it() -> None:
+    audit = {"error_rates": [4.0] * 6 + [None], "error_rate": 11.0, "coverage": 20.0}
+    more = [*rows(), replace(BASE, strategy="cbst", miou=43.0, pseudo_labels=audit)]
+    assert [r[1].text for r in miou_table(more).rows] == ["-", "SSL", "ESL", "Median", "CBST"]
+    table = error_table(more, "advent")
+    assert [r[0].text for r in table.rows] == ["SSL", "ESL", "Rel. change (%)", "CBST"]
+    assert [r[-1].text for r in table.rows] == ["10.0", "12.0", "+20.0", "11.0"]
+    assert table.rows[3][2].is_best
+
+
 def test_the_sweep_takes_the_default_nu_star_as_its_point_one() -> None:
     table = sweep_table(rows(), "advent")
     assert [c.text for c in table.rows[0][2:]] == ["40.5 ± 0.7", "45.5 ± 0.7", "42.5 ± 0.7", "", "", "", "39.5 ± 0.7"]

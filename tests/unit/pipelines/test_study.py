@@ -3,13 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from esl.cli import main
 from esl.errors import ConfigError
+from esl.pipelines import reproduce as reproduce_module
 from esl.pipelines.reproduce import StudyPlaces, describe_plan, missing
 from esl.pipelines.study import Trial, benchmark_of, trials_of
 from esl.store.experiments import ExperimentRow, write_row
+from esl.training.pseudo_labels import class_balanced_labels
+from tests.unit.pipelines.stored_world import fill_store
 
 
 def test_table_one_pairs_every_strategy_with_its_baseline_seed_by_seed() -> None:
@@ -37,6 +41,25 @@ def test_a_full_preset_is_its_own_method_and_strategy() -> None:
             trials_of(*bad, seeds=(1,))
     with pytest.raises(ConfigError, match="bdl"):
         trials_of("table1", "demo", (1,), ("bdl",))
+
+
+def test_cbst_is_a_strategy_like_the_others() -> None:
+    trials = trials_of("table1", "demo", (1,), ("advent",), ("none", "esl", "cbst"))
+    labels = trials[-1].config().pseudo_labels
+    assert (labels.criterion, labels.portion, labels.source) == ("class_balanced", 0.2, "none")
+    assert trials[-1].name == "advent-cbst-seed1"
+    assert [t.strategy for t in trials_of("table1", "demo_advent_cbst", (1,))] == ["none", "cbst"]
+    with pytest.raises(ConfigError, match="one of none, ssl, esl, median, cbst; got sls"):
+        trials_of("table1", "demo", (1,), ("advent",), ("sls",))
+
+
+def test_what_a_cbst_trial_learned_from_is_audited_by_its_own_labels(tmp_path: Path) -> None:
+    store = fill_store(tmp_path / "s")
+    config = Trial(benchmark="demo", method="advent", strategy="cbst", seed=1).config()
+    audited = reproduce_module._audited(tmp_path / "s", config)
+    labels = class_balanced_labels(store.directory, 0.2)
+    assert audited["coverage"] == pytest.approx(100 * np.mean([(labels(i) != 255).mean() for i in store.image_ids]))
+    assert len(audited["coverages"]) == 7
 
 
 def test_a_finished_row_is_skipped_and_other_settings_are_not(tmp_path: Path) -> None:
