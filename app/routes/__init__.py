@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from app.routes import (
     data_check,
     exports,
+    figures,
     images,
     jobs,
     numbers,
@@ -24,7 +25,10 @@ API_BASE = "/api/v1"
 def make_router() -> APIRouter:
     """All routes below `API_BASE`."""
     router = APIRouter(prefix=API_BASE)
-    for part in (stores, images, uploads, numbers, queue, verdicts, recipes, exports, jobs, opening, runs, data_check):
+    parts = (
+        stores, images, uploads, numbers, figures, queue, verdicts, recipes, exports, jobs, opening, runs, data_check,
+    )  # fmt: skip
+    for part in parts:
         router.include_router(part.router)
     router.add_api_route("/{rest:path}", _nothing_here, methods=["GET", "POST", "PUT", "DELETE"])
     return router

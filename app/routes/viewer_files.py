@@ -3,14 +3,21 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from importlib.metadata import version as version_of
+from importlib.resources import files as files_of
 from pathlib import Path
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from app.routes.answers import binary
+
 VIEWER_DIR = Path(__file__).resolve().parent.parent / "viewer"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+PLOTLY = "plotly.min.js"
+"""Plotly's front end, served from the Python package that draws the figures: both are of one version."""
 _IMPORT = re.compile(r"""\bfrom '\./([\w-]+\.js)'""")
 
 
@@ -25,7 +32,7 @@ class ViewerSnapshot:
     def take(cls) -> "ViewerSnapshot":
         """Read them all."""
         files = {path.name: path.read_bytes() for path in sorted(VIEWER_DIR.glob("*.*"))}
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(version_of("plotly").encode())
         for name, body in files.items():
             digest.update(name.encode() + body)
         return cls(files, digest.hexdigest()[:12])
@@ -60,13 +67,21 @@ class ViewerFiles(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """One file, or 404."""
-        version, _, name = path.partition("/")
-        if version == self._snapshot.version and name in self._snapshot.files:
+        version, _, name = path.rpartition("/")
+        is_frozen = version == self._snapshot.version
+        if name == PLOTLY and (is_frozen or not version):
+            response = binary(Request(scope), _plotly(), {})
+        elif is_frozen and name in self._snapshot.files:
             response = Response(self._snapshot.files[name])
-            response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
         else:
+            is_frozen = False
             response = await super().get_response(path, scope)
-            response.headers["Cache-Control"] = "private, no-cache"
+        response.headers["Cache-Control"] = "private, max-age=31536000, immutable" if is_frozen else "private, no-cache"
         if media := _TYPES.get(Path(path).suffix):
             response.headers["Content-Type"] = f"{media}; charset=utf-8"
         return response
+
+
+def _plotly() -> bytes:
+    """Read when it is asked for: most pages never draw a figure, and a browser keeps it."""
+    return (files_of("plotly") / "package_data" / PLOTLY).read_bytes()

@@ -82,6 +82,7 @@ export class Api {
   upload(sid, file) {
     return this.request(`/stores/${sid}/uploads?name=${encodeURIComponent(file.name)}`, { method: 'POST', body: file }, 0).then((r) => r.json());
   }
+  figure(kind, body) { return this.send(`/figures/${kind}`, body, 'POST', 1); }
   job(id) { return this.json(`/jobs/${encodeURIComponent(id)}`); }
   cancelJob(id) { return this.request(`/jobs/${encodeURIComponent(id)}`, { method: 'DELETE' }); }
   found() { return this.json('/open'); }

@@ -4,6 +4,15 @@ import { curve } from './statistics.js';
 import { classThresholds } from './thresholds.js';
 import { snap } from './quantise.js';
 
+/** Error and coverage of one rule at every global threshold, all else of the rule as it is. */
+export function starCurve(session, rule, cumulative) {
+  const key = rule === 'esl' ? 'nuStar' : 'muStar';
+  return curve(cumulative[rule], session.numClasses, (star) => {
+    const t = classThresholds(session.info.medians, { ...session.rule, [key]: star });
+    return rule === 'esl' ? t.nu : t.mu;
+  }, rule);
+}
+
 class CurvePlot {
   constructor(session, rule) {
     this.session = session;
@@ -25,11 +34,7 @@ class CurvePlot {
   prepare(cumulative, showsTruth) {
     const { session, canvas } = this;
     canvas.resize();
-    this.data = cumulative ? curve(cumulative, session.numClasses, (star) => {
-      const rule = { ...session.rule, [this.key]: star };
-      const t = classThresholds(session.info.medians, rule);
-      return this.rule === 'esl' ? t.nu : t.mu;
-    }, this.rule) : null;
+    this.data = cumulative ? starCurve(session, this.rule, cumulative) : null;
     this.still.width = canvas.width;
     this.still.height = canvas.height;
     const context = this.still.getContext('2d');
@@ -117,7 +122,7 @@ export class Curves {
     const { rule, showsTruth } = this.session;
     const state = JSON.stringify([tag, rule.mode, rule.muOverrides, rule.nuOverrides, showsTruth, cumulative !== null]);
     for (const plot of this.plots) {
-      if (state !== this.prepared) plot.prepare(cumulative?.[plot.rule] ?? null, showsTruth);
+      if (state !== this.prepared) plot.prepare(cumulative, showsTruth);
       plot.draw();
     }
     this.prepared = state;

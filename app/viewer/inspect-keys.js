@@ -46,6 +46,7 @@ export function inspectCommands(screen) {
     { name: 'Thresholds of the paper: μ* 0.9, ν* 0.1', run: () => session.setRule({ ...DEFAULT_RULE, muOverrides: {}, nuOverrides: {} }) },
     { name: 'Own image: predict a PNG or JPEG', run: () => chooseImage(session, screen.context.say) },
     { name: 'Class table as CSV', run: () => saveTable(screen) },
+    { name: 'Figures: error rate by class and the curves as PNG, SVG, CSV', run: () => screen.figures.open() },
     { name: 'Boundary shares: recompute at these thresholds', run: () => screen.list.recompute() },
     { name: 'Copy link to this view', run: () => navigator.clipboard?.writeText(location.href) },
     ...(session.info?.class_names ?? []).map((name, c) => ({ name: `Show class alone: ${name}`, run: () => screen.table.toggleEye(c, true) })),

@@ -3,6 +3,7 @@ import { ClassTable } from './class-table.js';
 import { Controls } from './controls.js';
 import { Curves } from './curves.js';
 import { el } from './dom.js';
+import { FiguresDialog } from './figures-dialog.js';
 import { Frames } from './frames.js';
 import { ImageList, KEYS } from './list.js';
 import { inspectBindings, inspectCommands } from './inspect-keys.js';
@@ -10,6 +11,7 @@ import { KIND, KINDS } from './kinds.js';
 import { PaneGrid } from './pane-grid.js';
 import { Probe } from './probe.js';
 import { brushMask } from './scan.js';
+import { numbersOf } from './scope-numbers.js';
 import { showCount, showPercent } from './quantise.js';
 import { Summary } from './summary.js';
 import { summarise } from './statistics.js';
@@ -39,6 +41,7 @@ export class InspectScreen {
     this.curves = new Curves(session);
     this.probe = new Probe(session);
     this.cards = new PaneCards(session, this.grid);
+    this.figures = new FiguresDialog(context, () => this.numbers());
     this.bar = el('i', { class: 'esl-loadbar' });
     this.counts = [1, 2, 4].map((n) => el('button', { type: 'button', title: `${n} panes (V)`, 'aria-label': `${n} panes`, onclick: () => this.grid.setCount(n) }, String(n)));
     this.tools = this.buildTools();
@@ -59,7 +62,7 @@ export class InspectScreen {
     this.brushChip = el('button', { type: 'button', class: 'esl-chip is-brush', hidden: true, title: 'Stop marking these pixels', onclick: () => this.clearBrush() });
     return el('div', { class: 'esl-tools', role: 'toolbar', 'aria-label': 'Panes' }, el('div', { class: 'esl-segments' }, this.counts),
       button('Fit', 'Whole image (F)', () => this.grid.fit()), button('1:1', 'One image pixel for one screen pixel', () => this.grid.oneToOne(...this.grid.viewport.map((v) => v / 2))),
-      this.mixButton, this.colorButton, this.curtainButton, this.brushChip, el('span', { class: 'esl-grow' }), (this.imageName = el('span', { class: 'esl-image-name' })));
+      this.mixButton, this.colorButton, this.curtainButton, button('Figures', 'Error rate by class and the curves as figures: PNG, SVG, CSV', () => this.figures.open()), this.brushChip, el('span', { class: 'esl-grow' }), (this.imageName = el('span', { class: 'esl-image-name' })));
   }
 
   listen() {
@@ -266,19 +269,7 @@ export class InspectScreen {
 
   /** Counts of the scope that the screen shows. */
   numbers() {
-    const { session } = this;
-    const image = session.image;
-    if (session.scope === 'set') {
-      const { histogram } = session;
-      const note = session.histogramError ?? (histogram ? `≈ ${session.histogramImages} of ${session.info.num_images} images` : 'reading …');
-      return { counts: histogram?.at(session.thresholds) ?? null, cumulative: histogram?.cumulative ?? null, tag: `set${session.histogramImages}`, note };
-    }
-    if (session.scope === 'filter') {
-      const totals = session.filtered;
-      const shown = this.list.order.length;
-      return { counts: totals ? Float64Array.from(totals.flat(2)) : null, cumulative: null, tag: 'filter', note: totals ? `≈ ${shown} images` : 'filter or sort the list first' };
-    }
-    return { counts: image?.selection.counts ?? null, cumulative: image?.cumulative ?? null, tag: `image${image?.maps.i}`, note: '' };
+    return numbersOf(this.session, this.session.scope, this.list.order.length);
   }
 
   drawNotes({ all }) {

@@ -119,7 +119,7 @@ class Viewer {
     const { session } = this;
     this.palette = new CommandPalette(this.root);
     const context = {
-      session, isShown: () => this.isShown, openCard: () => this.openCard(), api: this.api, boot: this.boot, element: this.element, theme: () => this.theme.name,
+      session, isShown: () => this.isShown, openCard: () => this.openCard(), api: this.api, boot: this.boot, element: this.element, theme: () => this.theme.name, host: () => this.root,
       say: (text, retry) => this.toasts.say(text, retry), touchHash: () => { if (this.isShown) this.hash.touch(); },
       open: (screen) => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })),
     };

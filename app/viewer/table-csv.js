@@ -1,4 +1,4 @@
-// The class table as CSV: the numbers on screen, with their scope and thresholds.
+// Numbers on screen as CSV: the class table with its scope and thresholds, and the curves of both rules.
 import { dequantise } from './quantise.js';
 import { errorRate } from './statistics.js';
 
@@ -23,6 +23,13 @@ export function tableCsv(summary, names, thresholds, scope) {
 function quote(text) {
   const safe = /^[=+\-@]/.test(text) ? `'${text}` : text;
   return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** One line a point, in the columns of `curves.csv` of `report --store`; what does not exist is empty. */
+export function curveCsv(criterion, { stars, error, coverage }) {
+  const share = (value) => (Number.isFinite(value) ? value.toFixed(6) : '');
+  const lines = Array.from(stars, (star, k) => [criterion, star.toFixed(3), share(coverage[k]), share(error[k])].join(','));
+  return ['criterion,threshold,coverage,error_rate', ...lines, ''].join('\n');
 }
 
 export function download(name, text) {

@@ -4,9 +4,11 @@ import { ClassTable } from './class-table.js';
 import { Controls } from './controls.js';
 import { Density } from './density.js';
 import { el, setText } from './dom.js';
+import { FiguresDialog } from './figures-dialog.js';
 import { Frames } from './frames.js';
 import { showPercent } from './quantise.js';
 import { RecipeList } from './recipe-list.js';
+import { numbersOf } from './scope-numbers.js';
 import { summarise } from './statistics.js';
 import { Summary } from './summary.js';
 import { matchCoverage, matchError, pareto, sweep } from './tuning.js';
@@ -28,13 +30,14 @@ export class ThresholdsScreen {
     this.state = el('p', { class: 'esl-centre-note', role: 'status' });
     this.sweep = el('div', { class: 'esl-sweep' });
     const button = (text, title, run) => el('button', { type: 'button', class: 'esl-btn', title, onclick: run }, text);
+    this.figures = new FiguresDialog(context, () => numbersOf(session, 'set'));
     this.truthButtons = [
       button('Match error', 'Set ν* so that ESL is wrong as often as SSL', () => this.set({ nuStar: matchError(session) }, 'ν* now gives ESL the error rate of SSL')),
       button('Pareto', 'Per-class ν(c) with the fewest wrong pixels at the present coverage', () => this.applyPareto()),
     ];
     this.badge = el('span', { class: 'esl-chip is-amber', title: 'Thresholds found with ground truth are no unsupervised domain adaptation setting' }, 'uses GT: no UDA setting');
     this.tools = el('div', { class: 'esl-row esl-tuning' }, button('Match coverage', 'Set ν* so that ESL keeps as much as SSL', () => this.set({ nuStar: matchCoverage(session) }, 'ν* now gives ESL the coverage of SSL')),
-      ...this.truthButtons, this.badge, el('span', { class: 'esl-grow' }), this.medians, button('Undo', 'Undo (Z)', () => session.undo()));
+      ...this.truthButtons, this.badge, el('span', { class: 'esl-grow' }), this.medians, button('Figures', 'Error rate by class and the curves as figures: PNG, SVG, CSV', () => this.figures.open()), button('Undo', 'Undo (Z)', () => session.undo()));
     this.root = el('main', { class: 'esl-thresholds' }, this.histograms.root,
       el('div', { class: 'esl-middle' }, this.tools, this.state, this.density.root, el('h3', {}, 'ESL at the paper’s ν*'), this.sweep, this.recipes.root),
       el('aside', { class: 'esl-side', 'aria-label': 'Thresholds and classes' }, this.controls.root, this.summary.root, this.table.root));
@@ -129,8 +132,9 @@ export class ThresholdsScreen {
     this.state.hidden = histogram !== null && !isPartial;
     for (const node of [...this.truthButtons, this.badge]) node.hidden = !showsTruth;
     if (!histogram) return {};
-    const summary = summarise(histogram.at(session.thresholds), session.numClasses);
-    this.summary.draw(summary, 'set', showsTruth, `≈ ${session.histogramImages} of ${session.info.num_images} images`);
+    const { counts, note } = numbersOf(session, 'set');
+    const summary = summarise(counts, session.numClasses);
+    this.summary.draw(summary, 'set', showsTruth, note);
     this.table.draw(summary);
     this.histograms.draw();
     this.density.draw();

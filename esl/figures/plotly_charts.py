@@ -1,6 +1,10 @@
-"""The page's charts: Plotly figures in a light and a dark dress."""
+"""The page's charts: Plotly figures in a light and a dark dress.
+
+Plotly reads text as markup; class names and scopes may stem from files and are escaped.
+"""
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,10 +17,11 @@ from esl.figures.values import ESL_COLOR, ESL_NAME, SSL_COLOR, SSL_NAME, ErrorRa
 def draw_error_bars(rates: ErrorRates, *, dark: bool = False) -> go.Figure:
     """Bars of wrong pixels by class, SSL beside ESL; a class without kept pixels shows a dash. Paper: Table 4."""
     figure = go.Figure()
+    names = [escape(name) for name in rates.names]
     for which, name, color in (("ssl", SSL_NAME, SSL_COLOR), ("esl", ESL_NAME, ESL_COLOR)):
         percent = rates.percent(which)
         figure.add_bar(
-            x=list(rates.names),
+            x=names,
             y=_plain(percent),
             name=name,
             marker={"color": color, "pattern": {"shape": "/" if which == "ssl" else "", "size": 5, "solidity": 0.25}},
@@ -24,17 +29,23 @@ def draw_error_bars(rates: ErrorRates, *, dark: bool = False) -> go.Figure:
         )
     for index in np.flatnonzero(np.isnan(rates.percent("ssl")) & np.isnan(rates.percent("esl"))):
         figure.add_annotation(x=int(index), y=0, text="–", showarrow=False, yshift=9, hovertext="nothing kept here")
-    figure.update_xaxes(tickangle=-45, tickmode="array", tickvals=list(rates.names), automargin=True)
+    figure.update_xaxes(tickangle=-45, tickmode="array", tickvals=names, automargin=True)
     figure.update_yaxes(title_text="% wrong", rangemode="tozero", automargin=True)
     figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.05)
     return _dress(figure, rates.title, dark, height=380)
 
 
 def draw_threshold_curves(curve: ThresholdCurve, *, dark: bool = False) -> go.Figure:
-    """Error rate over coverage, both against the global threshold, with the one in use marked."""
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09)
+    """Error rate over coverage, both against the global threshold, with the one in use marked.
+
+    Without any error rate (no ground truth) coverage stands alone.
+    """
+    parts = [("error", "% wrong"), ("coverage", "% kept")]
+    if np.isnan(curve.percent("error")).all():
+        parts = parts[1:]
+    figure = make_subplots(rows=len(parts), cols=1, shared_xaxes=True, vertical_spacing=0.09)
     thresholds = [float(t) for t in curve.thresholds]
-    for row, which, words in ((1, "error", "% wrong"), (2, "coverage", "% kept")):
+    for row, (which, words) in enumerate(parts, start=1):
         figure.add_scatter(
             x=thresholds,
             y=_plain(curve.percent(which)),
@@ -49,7 +60,7 @@ def draw_threshold_curves(curve: ThresholdCurve, *, dark: bool = False) -> go.Fi
         figure.update_yaxes(title_text=words, rangemode="tozero", automargin=True, row=row, col=1)
     if curve.current is not None:
         figure.add_vline(x=curve.current, line={"color": _ink(dark), "width": 1, "dash": "dot"})
-    figure.update_xaxes(title_text=f"{curve.symbol} (global threshold)", automargin=True, row=2, col=1)
+    figure.update_xaxes(title_text=f"{curve.symbol} (global threshold)", automargin=True, row=len(parts), col=1)
     return _dress(figure, f"{curve.name}, {curve.scope}", dark, height=420)
 
 
@@ -94,7 +105,7 @@ def _dress(figure: go.Figure, title: str, dark: bool, *, height: int) -> go.Figu
     axis: dict[str, Any] = {"gridcolor": grid, "zerolinecolor": grid, "linecolor": grid}
     figure.update_layout(
         template="plotly_dark" if dark else "plotly_white",
-        title={"text": title, "font": {"size": 14}, "x": 0.01, "xanchor": "left", "y": 0.97, "yanchor": "top"},
+        title={"text": escape(title), "font": {"size": 14}, "x": 0.01, "xanchor": "left", "y": 0.97, "yanchor": "top"},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": _ink(dark), "size": 12},

@@ -1,0 +1,38 @@
+// The counts behind every number of a screen: of one image (exact), of the filtered images, or of the whole set.
+
+/**
+ * @param {'image'|'filter'|'set'} scope
+ * @param {number} numShown images that the filter leaves
+ * @returns {{scope, counts, cumulative, tag, note, title}} counts and cumulative are null while they travel; `tag` changes
+ *   with what they are of, `title` names it in a figure
+ */
+export function numbersOf(session, scope, numShown = 0) {
+  if (scope === 'set') return { scope, ...ofSet(session) };
+  return { scope, ...(scope === 'filter' ? ofFilter(session, numShown) : ofImage(session)) };
+}
+
+function ofSet(session) {
+  const { histogram, histogramImages: counted, info } = session;
+  return {
+    counts: histogram?.at(session.thresholds) ?? null, cumulative: histogram?.cumulative ?? null, tag: `set${counted}`,
+    note: session.histogramError ?? (histogram ? `≈ ${counted} of ${info.num_images} images` : 'reading …'), title: `whole target set, ${counted ?? 0} images`,
+  };
+}
+
+function ofFilter(session, numShown) {
+  const totals = session.filtered;
+  return {
+    counts: totals ? Float64Array.from(totals.flat(2)) : null, cumulative: null, tag: 'filter',
+    note: totals ? `≈ ${numShown} images` : 'filter or sort the list first', title: `${numShown} filtered images`,
+  };
+}
+
+function ofImage(session) {
+  const { image } = session;
+  const i = image?.maps.i;
+  const name = (typeof i === 'string' ? session.own?.name : session.info.images[i]?.name) ?? '';
+  return {
+    counts: image?.selection.counts ?? null, cumulative: image?.cumulative ?? null, tag: `image${i}`, note: '',
+    title: `image ${name.split('/').pop().slice(0, 60)}`,
+  };
+}
