@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from esl.errors import EslError
+from esl.errors import ConfigError, EslError
 from esl.pipelines.launching import Launch, Plan, plan_launch, resume_launch
 from esl.pipelines.queue import QueueConfig, QueueWorker
 from esl.pipelines.run_table import RunTable
 from esl.store.job_queue import ACTIVE, Job
+from esl.store.runs import experiment_of
 
 TICK_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -77,17 +78,31 @@ class RunDesk:
         return job
 
     def resume(self, name: str, job_id: str, user: str) -> Job:
-        """Queue an ended run to go on from its last checkpoint.
+        """Queue an ended run to go on from its last checkpoint; a stage with its whole experiment.
 
         Raises:
             DataError: no such run.
             ConfigError: it is active already.
         """
         run = self.table.run(name)
-        device = self.devices[0]
-        job = self.worker.submit(resume_launch(run.path, job_id, device=device, user=user))
+        if experiment_of(name) != name:
+            job = self._again(experiment_of(name), job_id, user)
+        else:
+            job = resume_launch(run.path, job_id, device=self.devices[0], user=user)
+        job = self.worker.submit(job)
         self.tick()
         return job
+
+    def _again(self, experiment: str, job_id: str, user: str) -> Job:
+        """The command of an experiment once more: it skips what is done."""
+        before = [job for job in self.worker.queue.jobs() if job.run == experiment]
+        if not before:
+            raise ConfigError(f"{experiment} was begun in a shell; the same command there goes on with it.")
+        last = max(before, key=lambda job: job.created)
+        return Job(
+            job_id=job_id, run=experiment, argv=last.argv, device=last.device, launcher=last.launcher,
+            num_devices=last.num_devices, user=user,
+        )  # fmt: skip
 
     def stop(self, name: str, *, is_kill: bool) -> Job:
         """Stop the active job of a run: saved first, or killed.
@@ -95,7 +110,7 @@ class RunDesk:
         Raises:
             DataError: none is active.
         """
-        active = [job for job in self.worker.queue.jobs(ACTIVE) if job.run == name]
+        active = [job for job in self.worker.queue.jobs(ACTIVE) if job.run == experiment_of(name)]
         if not active:
             self.worker.queue.job(f"of {name}")  # raises, in words
         return self.worker.stop(active[0].job_id, is_kill=is_kill)
@@ -103,15 +118,18 @@ class RunDesk:
     def rows(self) -> list[dict[str, Any]]:
         """The runs table, with runs that only wait in the queue so far."""
         rows = self.table.rows()
-        known = {row["name"] for row in rows}
         jobs = {job.run: job for job in self.worker.queue.jobs()}
+        # An experiment has one job for all its stages: it stands with the one that began last.
+        newest: dict[str, dict[str, Any]] = {}
+        for row in sorted(rows, key=lambda row: row.get("started", 0.0)):
+            newest[experiment_of(row["name"])] = row
         for row in rows:
-            job = jobs.get(row["name"])
-            row["job"] = job_to_json(job) if job else None
+            folder = experiment_of(row["name"])
+            row["job"] = job_to_json(jobs[folder]) if folder in jobs and newest[folder] is row else None
         rows += [
             {"name": job.run, "state": job.state, "problem": "", "job": job_to_json(job), "message": job.message}
             for job in jobs.values()
-            if job.run not in known and job.state not in ("removed", "done")
+            if job.run not in newest and job.state not in ("removed", "done")
         ]
         return rows
 

@@ -148,6 +148,14 @@ def log(name: str, desk: DeskDep, lines: int = 200) -> dict[str, Any]:
     return {"lines": desk.table.log_tail(name, max(1, min(lines, 2000)))}
 
 
+@router.get("/runs/{name}/samples/{which}")
+def sample(name: str, which: str, desk: DeskDep) -> Response:
+    """The picture of a step (its number), or `photo`: what each checkpoint of a run says of one fixed image."""
+    path = desk.table.sample_path(name, which)
+    kind = "image/jpeg" if path.suffix == ".jpg" else "image/png"
+    return Response(path.read_bytes(), media_type=kind, headers={"Cache-Control": "private, no-cache"})
+
+
 @router.post("/runs/{name}/stop")
 def stop(name: str, question: StopQuestion, desk: DeskDep) -> dict[str, Any]:
     """Ask a run to save and stop, or kill it."""

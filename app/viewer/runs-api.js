@@ -23,6 +23,7 @@ export class RunsApi {
   detail(name) { return this.api.json(path(name)); }
   metrics(name, after) { return this.api.json(`${path(name)}/metrics?after=${after}`); }
   log(name, lines = 200) { return this.api.json(`${path(name)}/log?lines=${lines}`); }
+  sampleUrl(name, which) { return `${this.api.base}${path(name)}/samples/${which}`; }
   stop(name, kill = false) { return this.api.send(`${path(name)}/stop`, { kill }); }
   resume(name, id) { return this.api.send(`${path(name)}/resume`, { id }, 'POST', 2); }
   remove(name) { return this.api.request(path(name), { method: 'DELETE' }, 0).then((r) => r.json()); }

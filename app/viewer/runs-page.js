@@ -4,10 +4,12 @@ import { showBytes } from './export-screen.js';
 import { LineChart } from './runs-curves.js';
 import { freshId } from './runs-api.js';
 import { ask } from './runs-dialog.js';
+import { RunSamples } from './runs-samples.js';
 import { RunSeries, smooth } from './runs-series.js';
 import { ACTIVE, RESUMABLE, adviceFor, configDiff, flatten, messageOf, showDuration, showRate, showShare, showValue, showWhen, stateOf, toneOf } from './runs-words.js';
 
 const GRACE_MS = 10_000;
+const DETAIL_MS = 5_000; // checkpoints and samples of a run that goes on
 const percent = (v) => (Number.isFinite(v) ? `${(100 * v).toFixed(1)}` : '–');
 
 export class RunPage {
@@ -27,12 +29,13 @@ export class RunPage {
     };
     this.smoothing = el('input', { type: 'range', class: 'esl-range', min: 0, max: 0.98, step: 0.02, value: 0, 'aria-label': 'Smoothing of the losses', oninput: () => this.drawCurves() });
     this.charts = { losses: new LineChart('Losses'), miou: new LineChart('mIoU, %', { format: percent }), lr: new LineChart('Learning rate'), iou: new LineChart('IoU by class, %', { format: percent, zero: true }) };
+    this.samples = new RunSamples((which) => this.runs.sampleUrl(this.name, which));
     this.checkpoints = el('div', { class: 'esl-checkpoints' });
     this.diff = el('div', { class: 'esl-pairs' });
     this.warnings = el('ul', { class: 'esl-warnings' });
     this.log = el('pre', { class: 'esl-code esl-log', tabindex: 0, 'aria-label': 'Log' });
     const section = (title, ...nodes) => el('section', { class: 'esl-runbox' }, el('h3', {}, title), nodes);
-    this.boxes = { checkpoints: section('Checkpoints', this.checkpoints), diff: section('Differs from its preset', this.diff), warnings: section('Warnings', this.warnings), log: section('Log', this.log) };
+    this.boxes = { samples: section('Sample predictions', this.samples.root), checkpoints: section('Checkpoints', this.checkpoints), diff: section('Differs from its preset', this.diff), warnings: section('Warnings', this.warnings), log: section('Log', this.log) };
     this.root = el('article', { class: 'esl-run', 'aria-label': 'Run', hidden: true },
       el('header', { class: 'esl-run-head' }, button('← Runs', () => context.close(), 'is-quiet'), this.title, this.chip, el('span', { class: 'esl-grow' }), Object.values(this.buttons)),
       el('div', { class: 'esl-run-body' }, el('div', { class: 'esl-meter' }, this.bar), this.facts, this.message, this.advice,
@@ -49,6 +52,7 @@ export class RunPage {
     this.root.hidden = false;
     for (const node of [this.checkpoints, this.diff, this.warnings]) node.replaceChildren();
     for (const key of ['facts', 'message', 'advice', 'log']) setText(this[key], '');
+    this.samples.clear();
     this.drawCurves();
     await this.refresh(true);
   }
@@ -91,7 +95,8 @@ export class RunPage {
       if (!isCurrent()) return;
       if (this.series.take(metrics) || isFirst) this.drawCurves();
       const key = `${this.row?.state}|${this.row?.miou}|${this.row?.phase}`;
-      if (isFirst || key !== this.key) await this.readDetail(isCurrent);
+      const isOld = ACTIVE.has(this.row?.state) && Date.now() - (this.readAt ?? 0) > DETAIL_MS;
+      if (isFirst || isOld || key !== this.key) await this.readDetail(isCurrent);
       this.key = key;
       const { lines } = await runs.log(name, 200);
       if (!isCurrent()) return;
@@ -108,6 +113,8 @@ export class RunPage {
     const detail = await this.runs.detail(this.name);
     if (!isCurrent()) return;
     this.detail = detail;
+    this.readAt = Date.now();
+    this.samples.set(this.name, detail.samples ?? []);
     if (!this.row) this.update(detail);
     this.drawCheckpoints();
     this.warnings.replaceChildren(...detail.warnings.map((w) => el('li', {}, w)));
@@ -125,6 +132,8 @@ export class RunPage {
       c.is_best ? el('span', { class: 'esl-chip' }, 'best') : null, c.is_latest ? el('span', { class: 'esl-chip' }, 'latest') : null, el('span', { class: 'esl-grow' }),
       el('button', { type: 'button', class: 'esl-btn', title: 'Run this network over the target images and open the predictions in the inspector', onclick: (event) => this.predict(c, event.currentTarget) }, 'Predict with this checkpoint')));
     this.checkpoints.replaceChildren(...(rows.length ? rows : [el('p', { class: 'esl-muted' }, 'None yet.')]),
+      ...(detail.stores ?? []).map((s) => el('div', { class: 'esl-checkpoint' }, el('code', {}, s.name), el('span', { class: 'esl-grow' }),
+        el('button', { type: 'button', class: 'esl-btn', title: 'Look at the predictions that this experiment made with the network of this run', onclick: () => this.openStore(s) }, 'Open in the inspector'))),
       ...(detail.pseudo_label_path ? [el('p', { class: 'esl-muted' }, `Pseudo-labels from ${detail.pseudo_label_path}`)] : []), el('p', { class: 'esl-muted' }, `${detail.path} · ${showBytes(detail.bytes)}${detail.commit ? ` · commit ${detail.commit}` : ''}`));
   }
 
@@ -139,6 +148,15 @@ export class RunPage {
       this.context.say(`It was not predicted. ${error.message}`, () => this.predict(checkpoint, button));
     }
     button.disabled = false;
+  }
+
+  async openStore(store) {
+    try {
+      const { sid } = await this.context.api.open({ store: store.path });
+      this.context.enter(sid, `${this.name}: ${store.name}`);
+    } catch (error) {
+      this.context.say(`It was not opened. ${error.message}`, () => this.openStore(store));
+    }
   }
 
   drawCurves() {
@@ -157,7 +175,8 @@ export class RunPage {
     try {
       await this.runs.stop(name, isKill);
       if (!this.stopAsked.has(name)) this.stopAsked.set(name, Date.now());
-      this.context.say(isKill ? `${name} was killed; its last checkpoint is whole.` : `${name} saves and stops.`);
+      const what = this.row?.experiment || name;
+      this.context.say(isKill ? `${what} was killed; its last checkpoint is whole.` : `${what} saves and stops.`);
       if (this.row && this.name === name) this.update(this.row);
       setTimeout(() => { if (this.name === name && this.row) this.update(this.row); }, GRACE_MS + 100);
     } catch (error) {
@@ -185,11 +204,13 @@ export class RunPage {
   async remove() {
     const { name } = this;
     const size = this.detail ? showBytes(this.detail.bytes) : 'its files';
-    if (!await ask(this.context.host(), { title: 'Delete this run?', text: `${name} (${size}) moves to the trash. The disk is free only when the trash is emptied.`, yes: 'Move to the trash' })) return;
+    const whole = this.row?.experiment;
+    const what = whole ? `The whole experiment ${whole}, with all its stages and stores (${size}),` : `${name} (${size})`;
+    if (!await ask(this.context.host(), { title: whole ? 'Delete this experiment?' : 'Delete this run?', text: `${what} moves to the trash. The disk is free only when the trash is emptied.`, yes: 'Move to the trash' })) return;
     try {
       await this.runs.remove(name);
       this.context.close();
-      this.context.say(`${name} is in the trash.`);
+      this.context.say(`${whole || name} is in the trash.`);
     } catch (error) {
       this.context.say(`It was not deleted. ${error.message}`, () => this.remove());
     }

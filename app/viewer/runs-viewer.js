@@ -86,7 +86,7 @@ export class RunsViewer {
   context() {
     return {
       api: this.api, boot: this.boot, element: this.element, host: () => this.root, session: () => this.session ?? null, say: (text, retry) => this.toasts.say(text, retry),
-      open: (screen) => this.open(screen), touchHash: () => { if (this.isShown) this.hash.touch(); }, enter: (sid, note) => this.enter(sid, note),
+      open: (screen) => this.open(screen), touchHash: () => { if (this.isShown) this.hash.touch(); }, enter: (sid, note, rule) => this.enter(sid, note, rule),
       choose: (names) => { this.pickedNames = names; document.dispatchEvent(new CustomEvent('esl:compare', { detail: { names } })); }, onrows: (rows) => this.drawRunning(rows),
     };
   }
@@ -109,10 +109,11 @@ export class RunsViewer {
   }
 
   /** A store was made or found: the other screens take it, and one press shows it. */
-  enter(sid, note) {
+  enter(sid, note, rule = null) {
     const node = el('div', { class: 'esl-toast' }, el('span', {}, note), el('button', {
       type: 'button', class: 'esl-btn is-main', onclick: () => {
         node.remove();
+        if (rule) sessionFor(this.api, sid).setRule(rule);
         const parts = new URLSearchParams(location.hash.slice(1));
         parts.set('s', sid);
         history.replaceState(history.state, '', `#${parts}`);

@@ -14,6 +14,8 @@ export function stateOf(row) {
   if (state === 'running' && job === 'stopping') return 'stopping';
   if (ACTIVE.has(state) && ['failed', 'crashed', 'stopped'].includes(job)) return job;
   if (!ACTIVE.has(state) && (job === 'queued' || job === 'running')) return job;
+  // A stage is done, but its experiment ended after it: in an extraction, say, which is no run of its own.
+  if (row.experiment && state === 'done' && RESUMABLE.has(job)) return job;
   return STATES[state] ? state : 'failed';
 }
 

@@ -3,6 +3,7 @@ import { el, setFlag, setText } from './dom.js';
 import { recipeBody } from './recipes.js';
 import { freshId } from './runs-api.js';
 import { showDuration } from './runs-words.js';
+import { copyRule } from './thresholds.js';
 import { AdvancedFields } from './train-advanced.js';
 import { DataCheck, splitsOf } from './train-check.js';
 import { KINDS, MAIN_FIELDS, advancedFields, changedValues, faultOf, freeName, nameFault, showField, withSchedule } from './train-fields.js';
@@ -19,7 +20,7 @@ export function secondsPerStep(rows, preset, device) {
 }
 
 export class TrainForm {
-  /** @param context {runs, api, session(), say, onstarted(job, kind)} */
+  /** @param context {runs, api, session(), say, onstarted(job, kind, rule)} */
   constructor(context) {
     Object.assign(this, { context, runs: context.runs, id: freshId(), kind: KINDS[0], fields: [], main: new Map(), faults: {}, rows: [], isStarted: false });
     const change = () => this.changed();
@@ -187,7 +188,7 @@ export class TrainForm {
     const { session } = this.context;
     const rule = session()?.info ? session().rule : null;
     this.recipeNote.hidden = !this.kind.isScreen;
-    if (this.kind.isScreen) setText(this.recipeNote, rule ? `ν* ${rule.nuStar} · μ* ${rule.muStar} of ${session().info.name} are saved as a recipe first.` : 'No store is open in this page: there are no thresholds on screen.');
+    if (this.kind.isScreen) setText(this.recipeNote, rule ? `ν* ${rule.nuStar} · μ* ${rule.muStar} of ${session().info.name} ${this.kind.id === 'extract' ? 'become a recipe of the new store, which opens with them.' : 'are saved as a recipe first.'}` : 'No store is open in this page: there are no thresholds on screen.');
     this.show(this.ownFaults());
     if (this.kind.id !== 'extract' && this.fields.length) this.check.ask(splitsOf((path) => this.value(path), this.dataRoot.value.trim()));
     else if (this.dataset.value && this.split.value) this.check.ask(splitsOf((path) => ({ 'source.dataset': this.dataset.value, 'source.split': this.split.value })[path] ?? '', this.dataRoot.value.trim()));
@@ -236,12 +237,14 @@ export class TrainForm {
     this.isSending = true;
     this.go.disabled = true;
     try {
-      const recipe = this.kind.isScreen ? await this.saveRecipe() : '';
+      const isExtract = this.kind.id === 'extract';
+      const recipe = this.kind.isScreen && !isExtract ? await this.saveRecipe() : '';
+      const rule = isExtract && this.context.session()?.info ? copyRule(this.context.session().rule) : null;
       const job = await this.runs.launch(this.body(recipe));
       this.isStarted = true;
       setText(this.go, `Queued: ${job.run}`);
       this.another.hidden = false;
-      this.context.onstarted(job, this.kind);
+      this.context.onstarted(job, this.kind, rule);
     } catch (error) {
       this.faults = { ...this.faults, '': error.message };
       setText(this.whole, error.message);
@@ -256,7 +259,7 @@ export class TrainForm {
     const session = this.context.session();
     if (!session?.info) return '';
     const { rule } = session;
-    const body = recipeBody(session, session.recipe?.name || `ν* ${rule.nuStar} · μ* ${rule.muStar}`, this.kind.id === 'self' ? this.criterion.value : 'entropy');
+    const body = recipeBody(session, session.recipe?.name || `ν* ${rule.nuStar} · μ* ${rule.muStar}`, this.criterion.value);
     const saved = await session.api.saveRecipe(body);
     session.recipe = { ...body, ...saved };
     session.emit('recipe');

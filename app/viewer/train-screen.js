@@ -7,6 +7,7 @@ import { RunPage } from './runs-page.js';
 import { RunsQueue } from './runs-queue.js';
 import { RunsTable } from './runs-table.js';
 import { ACTIVE, stateOf } from './runs-words.js';
+import { ruleToJson } from './thresholds.js';
 import { TrainForm } from './train-form.js';
 
 const BUSY_MS = 1000;
@@ -18,7 +19,7 @@ export class TrainScreen {
     this.context = context;
     this.runs = new RunsApi(context.api);
     const shared = { ...context, runs: this.runs, poll: () => this.poll() };
-    this.form = new TrainForm({ ...shared, onstarted: (job, kind) => this.started(job, kind) });
+    this.form = new TrainForm({ ...shared, onstarted: (job, kind, rule) => this.started(job, kind, rule) });
     this.page = new RunPage({ ...shared, close: () => this.show(''), clone: (run, values) => this.form.clone(run, values).then(() => this.showForm()) });
     this.table = new RunsTable({ open: (name) => this.show(name), choose: (names) => this.chosen(names) });
     this.queue = new RunsQueue({ open: (name) => this.show(name), move: (job, before) => this.edit(() => this.runs.move(job, before)), remove: (job) => this.edit(() => this.runs.unqueue(job)) });
@@ -81,29 +82,30 @@ export class TrainScreen {
   /** An extraction that this page started and that left the queue: its store can be opened. */
   notice(queue) {
     const there = new Set(queue.map((j) => j.job));
-    for (const [job, run] of this.extracting) {
+    for (const [job, { run, rule }] of this.extracting) {
       if (there.has(job)) continue;
       this.extracting.delete(job);
       const failed = this.rows.find((r) => r.name === run && r.job?.state !== 'done');
       if (failed) this.context.say(`${run} was not extracted. ${failed.job?.message ?? ''}`);
-      else this.openStore(run);
+      else this.openStore(run, rule);
     }
   }
 
-  async openStore(run) {
+  async openStore(run, rule) {
     try {
       const { stores } = await this.context.api.found();
       const store = stores.find((s) => s.name.split(/[\\/]/).pop() === run);
       if (!store) throw new Error('The store is not below the folders that this server looks into.');
       const { sid } = await this.context.api.open({ store: store.id });
-      this.context.enter(sid, `${run} is extracted.`);
+      if (rule) await this.context.api.saveRecipe({ sid, name: `${run} ν* ${rule.nuStar} · μ* ${rule.muStar}`, criterion: 'entropy', ...ruleToJson(rule) });
+      this.context.enter(sid, `${run} is extracted${rule ? '; the thresholds that were on screen are its recipe' : ''}.`, rule);
     } catch (error) {
-      this.context.say(`${run} is extracted, but was not opened. ${error.message}`, () => this.openStore(run));
+      this.context.say(`${run} is extracted, but was not opened. ${error.message}`, () => this.openStore(run, rule));
     }
   }
 
-  async started(job, kind) {
-    if (kind.id === 'extract') this.extracting.set(job.job, job.run);
+  async started(job, kind, rule) {
+    if (kind.id === 'extract') this.extracting.set(job.job, { run: job.run, rule });
     this.context.say(`${job.run} is ${job.state === 'running' ? 'running' : 'queued'}.`);
     // Shown at once: whoever goes elsewhere while the table is read again must not be brought back.
     if (kind.id !== 'extract') this.show(job.run);

@@ -15,8 +15,9 @@ from typing import Any
 
 from esl.config.codec import flat_json
 from esl.errors import ConfigError, DataError
-from esl.files import safe_join
-from esl.store.runs import RunDirectory, list_runs
+from esl.pipelines.samples import PHOTO, sample_name, sample_steps
+from esl.store.predictions import MANIFEST_NAME
+from esl.store.runs import RunDirectory, experiment_of, find_run, list_runs
 
 TRASH = ".trash"
 """Folder below the runs folder that deleted runs move to."""
@@ -37,9 +38,9 @@ class RunTable:
         """One row a run: name, state, step, rate, scores, preset, method, pseudo-labels, host, device, seed, times."""
         names = set()
         rows = []
-        for run in list_runs(self.root):
-            names.add(run.path.name)
-            rows.append(self._row(run))
+        for name, run in list_runs(self.root):
+            names.add(name)
+            rows.append(self._row(name, run))
         for gone in set(self._known) - names:
             del self._known[gone]
         return rows
@@ -50,10 +51,7 @@ class RunTable:
         Raises:
             DataError: no run of that name below the folder.
         """
-        run = RunDirectory(safe_join(self.root, name))
-        if Path(name).name != name or name.startswith(".") or not run.exists:
-            raise DataError(f"A run must be in {self.root}; there is none called {name!r}.")
-        return run
+        return find_run(self.root, name)
 
     def detail(self, name: str) -> Row:
         """Everything about one run but its metrics: status, config, checkpoints, warnings, links.
@@ -63,9 +61,9 @@ class RunTable:
         """
         run = self.run(name)
         record = json.loads(run.config_path.read_bytes())
-        labels = record["config"]["pseudo_labels"]
+        labels = record["config"].get("pseudo_labels", {"source": "none"})
         return {
-            **self._row(run),
+            **self._row(name, run),
             "config": record["config"],
             "command": record.get("command", []),
             "resolved": record.get("resolved", {}),
@@ -75,7 +73,9 @@ class RunTable:
             "checkpoints": _checkpoints(run),
             "warnings": _warnings(run),
             "pseudo_label_path": labels["path"] if labels["source"] != "none" else "",
-            "bytes": folder_bytes(run.path),
+            "stores": _stores(run),
+            "samples": sample_steps(run.samples_dir),
+            "bytes": folder_bytes(self._whole(name)),
         }
 
     def metrics(self, name: str, after: int = 0, limit: int = 20_000) -> tuple[list[Mapping[str, Any]], int]:
@@ -88,24 +88,39 @@ class RunTable:
         chosen = lines[first : first + limit]
         return chosen, first + len(chosen)
 
+    def sample_path(self, name: str, which: str) -> Path:
+        """The sample of a step (`"000100"`), or the photo it is of (`"photo"`).
+
+        Raises:
+            DataError: no such run, or no such sample.
+        """
+        folder = self.run(name).samples_dir
+        path = folder / (PHOTO if which == "photo" else sample_name(int(which) if which.isdecimal() else -1))
+        if not path.is_file():
+            raise DataError(f"A sample must be of one of the run's checkpoints; {name} has none of {which!r}.")
+        return path
+
     def log_tail(self, name: str, num_lines: int = 200) -> list[str]:
         """The last lines of a run's log."""
         return _tail(self.run(name).log_path, num_lines)
 
     def delete(self, name: str) -> Path:
-        """Move a run that is not active to the trash; nothing is lost before the trash is emptied.
+        """Move a run that is not active to the trash, a stage with its whole experiment; nothing is lost before the trash
+        is emptied.
 
         Raises:
             DataError: no such run.
             ConfigError: it runs.
         """
-        run = self.run(name)
-        if run.status().state in ("running", "stopping"):
-            raise ConfigError(f"A run must be stopped before it is deleted; {name} is running.")
+        self.run(name)
+        whole = self._whole(name)
+        for other, run in list_runs(self.root):
+            if self._whole(other) == whole and run.status().state in ("running", "stopping"):
+                raise ConfigError(f"A run must be stopped before it is deleted; {other} is running.")
         trash = self.root / TRASH
         trash.mkdir(exist_ok=True)
-        target = trash / f"{name}.{time.time_ns()}"
-        os.replace(run.path, target)
+        target = trash / f"{whole.name}.{time.time_ns()}"
+        os.replace(whole, target)
         return target
 
     def trash(self) -> list[Row]:
@@ -140,18 +155,21 @@ class RunTable:
         differences = {field: v for field, v in values.items() if len(set(map(repr, v))) > 1}
         scores = [_last_evaluation(run) for run in runs]
         return {
-            "runs": [self._row(run) for run in runs],
+            "runs": [self._row(name, run) for name, run in zip(names, runs, strict=True)],
             "differences": differences,
             "iou": [s.get("iou", []) for s in scores],
             "split": [s.get("split", "") for s in scores],
         }
 
-    def _row(self, run: RunDirectory) -> Row:
+    def _whole(self, name: str) -> Path:
+        return self.root / experiment_of(name)
+
+    def _row(self, name: str, run: RunDirectory) -> Row:
         stamp = _stamp(run)
-        known = self._known.get(run.path.name)
+        known = self._known.get(name)
         if known is None or known[0] != stamp:
-            known = (stamp, _read_row(run))
-            self._known[run.path.name] = known
+            known = (stamp, _read_row(name, run))
+            self._known[name] = known
         row = dict(known[1])
         if row["state"] in ("running", "stopping"):
             status = run.status()  # asks whether the process is alive, which no file tells
@@ -169,14 +187,17 @@ def _stamp(run: RunDirectory) -> tuple[int, ...]:
     return tuple(stamps)
 
 
-def _read_row(run: RunDirectory) -> Row:
-    row: Row = {"name": run.path.name, "problem": ""}
+def _read_row(name: str, run: RunDirectory) -> Row:
+    row: Row = {"name": name, "experiment": experiment_of(name) if experiment_of(name) != name else "", "problem": ""}
     try:
         record = json.loads(run.config_path.read_bytes())
         config = record["config"]  # as plain JSON: building a thousand typed configs would take seconds
-        labels = config["pseudo_labels"]
+        is_training = "method" in config  # else it translates images: no network of classes, no preset of training
+        labels = config["pseudo_labels"] if is_training else {"source": "none"}
         row |= {
-            "preset": config["preset"], "method": config["method"]["name"], "seed": config["seed"], "class_set": config["class_set"],
+            "preset": config.get("preset", "") if is_training else "",
+            "method": config["method"]["name"] if is_training else "cyclegan",
+            "seed": config["seed"], "class_set": config.get("class_set", ""),
             "pseudo_labels": labels["criterion"] if labels["source"] != "none" else "none",
             "source": _domain(config["source"]), "target": _domain(config["target"]),
         }  # fmt: skip
@@ -206,6 +227,12 @@ def _last_evaluation(run: RunDirectory) -> Mapping[str, Any]:
         if line.get("kind") == "evaluation":
             last = line
     return last
+
+
+def _stores(run: RunDirectory) -> list[Row]:
+    """Prediction stores that an experiment made beside this run: `[{name, path}]`."""
+    path = run.path.parent / "store"
+    return [{"name": f"{path.parent.name}/store", "path": str(path)}] if (path / MANIFEST_NAME).is_file() else []
 
 
 def _checkpoints(run: RunDirectory) -> list[Row]:

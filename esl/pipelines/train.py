@@ -35,6 +35,7 @@ from esl.pipelines.run_record import (
     resolve,
     versions,
 )
+from esl.pipelines.samples import sampler
 from esl.progress import Progress, no_progress
 from esl.store.recipes import save_recipe
 from esl.store.runs import RunDirectory, RunStatus
@@ -149,9 +150,11 @@ def _train(
         if config.tensorboard and fabric.is_global_zero:
             log.events = EventLog(run.path / "tensorboard", position.step, tell)
             log.events.numbers({"kind": "pseudo_labels", "step": position.step, **known_quality(inputs.labels)})
+        shown, view = (inputs.target, config.target) if inputs.target is not None else (inputs.source, config.source)
         loop = Loop(
             engine, batches_of(config, inputs, fabric), run, position,
             evaluate=_evaluator(config, engine, stop, tell),
+            sample=sampler(shown, view.size, run.samples_dir, lambda: _predictor(engine), tell),
             facts=facts_of(config, resolved, inputs.digests),
             log=log, stop=stop, progress=progress,
         )  # fmt: skip
@@ -274,10 +277,8 @@ def _evaluator(
         )
 
     def evaluate() -> Scores:
-        network = copy.deepcopy(engine.segmenter).to(memory_format=torch.contiguous_format)
-        predictor = Predictor(network, engine.info({}), device=fabric.device.type, precision="fp32")
         share = (fabric.global_rank, fabric.world_size)
-        matrix = score(predictor.predict, pairs, chosen_on.size, share=share, should_stop=stop)
+        matrix = score(_predictor(engine).predict, pairs, chosen_on.size, share=share, should_stop=stop)
         if fabric.world_size > 1:
             summed = fabric.all_reduce(torch.from_numpy(matrix.counts).to(fabric.device), reduce_op="sum")
             assert isinstance(summed, torch.Tensor)
@@ -292,3 +293,8 @@ def _evaluator(
         }
 
     return evaluate
+
+
+def _predictor(engine: Engine) -> Predictor:
+    network = copy.deepcopy(engine.segmenter).to(memory_format=torch.contiguous_format)
+    return Predictor(network, engine.info({}), device=engine.fabric.device.type, precision="fp32")

@@ -4,6 +4,7 @@
     status.json      state, step, rate, heartbeat: written by the run, read by anyone
     metrics.jsonl    one JSON object per line, appended
     log.txt          what it said
+    samples/         one image as it was predicted at each checkpoint
     checkpoints/     step_NNNNNN/, LATEST, BEST
     run.lock         held by the process that trains
 
@@ -22,11 +23,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from esl.errors import CheckpointError, DataError
-from esl.files import PARTIAL_SUFFIX, read_json, write_json
+from esl.files import PARTIAL_SUFFIX, read_json, safe_join, write_json
 from esl.store.processes import process_started
 
 RunState = Literal["queued", "running", "stopping", "stopped", "done", "failed", "crashed"]
 STATES: tuple[str, ...] = get_args(RunState)
+EXPERIMENT_FILE = "experiment.json"
+"""In the folder of several runs that are stages of one thing."""
+STAGE_MARK = "~"
+"""Between an experiment's name and that of its stage."""
 HEARTBEAT_SECONDS = 2.0
 """A living run writes its status at least this often, but for single steps that take longer."""
 SILENT_SECONDS = 300.0
@@ -71,6 +76,7 @@ class RunDirectory:
         self.metrics_path = self.path / "metrics.jsonl"
         self.log_path = self.path / "log.txt"
         self.checkpoints_dir = self.path / "checkpoints"
+        self.samples_dir = self.path / "samples"
 
     @property
     def exists(self) -> bool:
@@ -129,7 +135,7 @@ class RunDirectory:
 
     def sweep(self) -> None:
         """Remove what writers that were killed left behind; only the holder of the lock may."""
-        for folder in (self.path, self.checkpoints_dir, self.path / "recipe"):
+        for folder in (self.path, self.checkpoints_dir, self.samples_dir, self.path / "recipe"):
             for left in folder.glob(f".*{PARTIAL_SUFFIX}"):
                 left.unlink(missing_ok=True)
 
@@ -172,12 +178,43 @@ class RunDirectory:
 _held_here: set[str] = set()
 
 
-def list_runs(root: Path | str) -> list[RunDirectory]:
-    """Runs right below `root`, by name."""
+def list_runs(root: Path | str) -> list[tuple[str, RunDirectory]]:
+    """Runs right below `root`, and those of the experiments there as `EXPERIMENT~STAGE`, by name."""
     root = Path(root)
     if not root.is_dir():
         return []
-    return [RunDirectory(p) for p in sorted(root.iterdir()) if (p / "config.json").is_file()]
+    found: list[tuple[str, RunDirectory]] = []
+    for path in sorted(p for p in root.iterdir() if not p.name.startswith(".")):
+        if (path / "config.json").is_file():
+            found.append((path.name, RunDirectory(path)))
+        elif (path / EXPERIMENT_FILE).is_file():
+            found += _stages(path)
+    return found
+
+
+def find_run(root: Path | str, name: str) -> RunDirectory:
+    """The run that `list_runs` calls `name`.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = dict(_stages(Path(root) / experiment_of(name))) if STAGE_MARK in name else {}
+    run = found.get(name) or RunDirectory(safe_join(root, name))
+    if Path(name).name != name or name.startswith(".") or not run.exists:
+        raise DataError(f"A run must be in {root}; there is none called {name!r}.")
+    return run
+
+
+def experiment_of(name: str) -> str:
+    """The folder below the runs folder that a run of `list_runs` lies in: its experiment's, or its own."""
+    return name.partition(STAGE_MARK)[0]
+
+
+def _stages(experiment: Path) -> list[tuple[str, RunDirectory]]:
+    """`round_0/run` is called `~round_0`, `step_1/translation` `~step_1.translation`."""
+    ends = {"run": "", "translation": ".translation"}
+    paths = sorted(p for p in experiment.glob("*/*") if p.name in ends and (p / "config.json").is_file())
+    return [(f"{experiment.name}{STAGE_MARK}{p.parent.name}{ends[p.name]}", RunDirectory(p)) for p in paths]
 
 
 def _this_process() -> dict[str, Any]:

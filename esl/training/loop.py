@@ -65,6 +65,7 @@ class Loop:
         position: Position,
         *,
         evaluate: Callable[[], Scores] | None,
+        sample: Callable[[int], None] = lambda step: None,
         facts: Mapping[str, Any],
         log: RunLog,
         stop: StopRequest,
@@ -76,13 +77,15 @@ class Loop:
         run: where to write.
         position: where to start.
         evaluate: scores the network on the selection split; None where there is none.
+        sample: shows the network as it is at a step, to people; called with each checkpoint, on the first rank.
         facts: what each checkpoint's `state.json` also says (digests, versions, the selection split).
         log: the record.
         stop: is asked after each step.
         progress: is told after each step.
         """
         self.engine, self.batches, self.run, self.position = engine, batches, run, position
-        self.evaluate, self.facts, self.log, self.stop, self.progress = evaluate, facts, log, stop, progress
+        self.evaluate, self.sample, self.facts = evaluate, sample, facts
+        self.log, self.stop, self.progress = log, stop, progress
         self.config, self.fabric = engine.config, engine.fabric
         self.status = RunStatus()
         self.last_good = run.checkpoints_dir / "LATEST" if position.step else Path("none yet")
@@ -238,6 +241,7 @@ class Loop:
                 keep=self.config.keep_checkpoints,
             )
             self._show()
+            self.sample(position.step)
         self.fabric.barrier()
 
     def _show(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -21,7 +22,8 @@ from app.routes.answers import add_error_answers
 from app.routes.viewer_files import ViewerFiles
 from app.run_desk import RunDesk
 from esl.config import config_to_json
-from esl.files import write_json
+from esl.files import write_bytes, write_json
+from esl.images.writing import encode_jpeg, write_png
 from esl.presets import preset
 from esl.store.runs import RunDirectory, RunStatus
 
@@ -188,6 +190,34 @@ def test_a_curve_moves_while_its_run_writes(page: Any, address: str, desk: RunDe
     with run.metrics_path.open("a") as stream:
         stream.write(json.dumps({"kind": "train", "step": 25, "seg_main": 0.1}) + "\n")
     page.wait_for_function(f"{last} === 25", timeout=5000)
+
+
+def test_samples_of_checkpoints_are_shown_over_time(page: Any, address: str, desk: RunDesk) -> None:
+    run = make_run(desk.runs_dir, "first")
+    write_bytes(run.samples_dir / "photo.jpg", encode_jpeg(np.full((16, 32, 3), 90, np.uint8)))
+    for step in range(100, 2100, 100):
+        write_png(run.samples_dir / f"step_{step:06d}.png", np.full((16, 32), step % 255, np.uint8))
+    visit(page, address)
+    page.locator('[data-run="first"]').click()
+    pictures = page.locator(".esl-samples img")
+    playwright.expect(pictures).to_have_count(9)
+    playwright.expect(page.locator(".esl-samples")).to_contain_text("step 2000")
+    pictures.last.scroll_into_view_if_needed()
+    page.wait_for_function("[...document.querySelectorAll('.esl-samples img')].every((i) => i.naturalWidth === 32)")
+
+
+def test_rounds_of_an_experiment_stand_in_the_table_and_go_together(page: Any, address: str, desk: RunDesk) -> None:
+    for number in (0, 1):
+        make_run(desk.runs_dir, f"e/round_{number}/run", seed=number + 1)
+    write_json(desk.runs_dir / "e" / "experiment.json", {})
+    write_json(desk.runs_dir / "e" / "round_0" / "store" / "manifest.json", {})
+    visit(page, address)
+    page.locator('[data-run="e~round_0"]').click()
+    playwright.expect(page.get_by_role("button", name="Open in the inspector")).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    playwright.expect(page.get_by_role("alertdialog")).to_contain_text("The whole experiment e")
+    page.get_by_role("button", name="Move to the trash").click()
+    playwright.expect(page.locator(".esl-runs-inner .esl-runs-row")).to_have_count(0)
 
 
 def test_delete_asks_moves_to_the_trash_and_the_trash_is_emptied(page: Any, address: str, desk: RunDesk) -> None:

@@ -10,10 +10,14 @@ from safetensors.torch import load_file
 
 from esl.config import DataConfig, SelectionConfig
 from esl.data.opening import open_dataset
+from esl.images.reading import read_ids, read_image
+from esl.labeling.maps import derive_maps
+from esl.models.predictor import Predictor
 from esl.pipelines.evaluate import evaluate_checkpoint
 from esl.pipelines.extract import extract
+from esl.pipelines.samples import PHOTO, sample_name, sample_steps
 from esl.pipelines.train import train
-from esl.presets import ADVENT
+from esl.presets import ADVENT, SOURCE_ONLY
 from tests.integration.training_world import SIZE, make_world, tiny_config, weights_of
 
 
@@ -81,3 +85,41 @@ def test_target_labels_that_chose_are_named_in_every_result(world: Path, tmp_pat
     store = extract(tmp_path / "run", images, tmp_path / "store", size=SIZE)
     assert store.manifest.model["name"].endswith("(chosen on target labels)")
     assert weights_of(tmp_path / "run")
+
+
+def test_each_checkpoint_leaves_a_prediction_of_one_target_image(world: Path, tmp_path: Path) -> None:
+    method = replace(ADVENT, discriminator_width=4)
+    config = tiny_config(world, method=method, steps=4, save_every=2, selection=SelectionConfig())
+    train(config, tmp_path / "run")
+    folder = tmp_path / "run" / "samples"
+    assert sample_steps(folder) == [2, 4]
+    target = open_dataset(config.target.dataset, config.target.root, config.target.split, config.class_set)
+    image, _ = target.read_input(target.image_ids[0], config.target.size)
+    assert read_image(folder / PHOTO).shape == image.shape
+    predictor = Predictor.load(tmp_path / "run", device="cpu", precision="fp32")
+    expected = derive_maps(predictor.predict(image[None])[0], config.target.size).label
+    assert (read_ids(folder / sample_name(4)) == expected).mean() > 0.99  # a loaded network folds its batch norms
+
+
+def test_a_method_without_a_target_shows_a_source_image(world: Path, tmp_path: Path) -> None:
+    config = tiny_config(world, method=SOURCE_ONLY, target=DataConfig(), steps=1, selection=SelectionConfig())
+    train(config, tmp_path / "run")
+    source = open_dataset(config.source.dataset, config.source.root, config.source.split, config.class_set)
+    image, _ = source.read_input(source.image_ids[0], config.source.size)
+    shown = read_image(tmp_path / "run" / "samples" / PHOTO)
+    assert abs(shown.astype(float).mean((0, 1)) - image.mean((0, 1))).max() < 3
+
+
+def test_samples_that_cannot_be_written_do_not_end_the_run(world: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    config = tiny_config(world, steps=2, selection=SelectionConfig())
+    train(replace(config, steps=1), run)
+    said: list[str] = []
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "log.txt").touch()
+    (other / "config.json").write_bytes((run / "config.json").read_bytes())
+    (other / "samples").write_text("in the way")
+    result = train(replace(config, steps=1), other, say=said.append)
+    assert result.state == "done"
+    assert sum("No more sample predictions" in s for s in said) == 1

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FIXED, BROKEN, OTHER, OUTSIDE, flipCounts, flipMap, iouDifferences, iouOf, keptMap, keptRates, largestChanges, pairImages, transitions } from '../../app/viewer/compare-maps.js';
 import { placeAfterMove } from '../../app/viewer/runs-queue.js';
+import { spread } from '../../app/viewer/runs-samples.js';
 import { RunSeries, bounds, nearest, smooth, thin, ticks } from '../../app/viewer/runs-series.js';
 import { arrange, rowsInView } from '../../app/viewer/runs-table-model.js';
 import { adviceFor, configDiff, flatten, showDuration, stateOf } from '../../app/viewer/runs-words.js';
@@ -58,6 +59,8 @@ test('states are those of the run, or of its job where the run said nothing yet'
   assert.equal(stateOf({ state: 'stopped', job: { state: 'queued' } }), 'queued');
   assert.equal(stateOf({ state: 'queued', job: { state: 'failed' } }), 'failed');
   assert.equal(stateOf({ state: 'nonsense' }), 'failed');
+  assert.equal(stateOf({ state: 'done', job: { state: 'failed' } }), 'done');
+  assert.equal(stateOf({ state: 'done', experiment: 'e', job: { state: 'failed' } }), 'failed');
 });
 
 test('bad ends come with what to do', () => {
@@ -154,4 +157,13 @@ test('each split is looked at once, the demo never, and the time a run takes com
   const rows = [{ preset: 'p', step: 100, started: 0, updated: 50, device: 'cpu' }, { preset: 'q', step: 100, started: 0, updated: 5, device: 'cpu' }];
   assert.equal(secondsPerStep(rows, 'p', 'cpu'), 0.5);
   assert.equal(secondsPerStep(rows, 'p', 'cuda:0'), 0);
+});
+
+test('samples over time are few, spread, with the first and the last', () => {
+  assert.deepEqual(spread([100, 200]), [100, 200]);
+  assert.deepEqual(spread([]), []);
+  const many = spread(Array.from({ length: 300 }, (_, k) => 10 * (k + 1)), 8);
+  assert.equal(many.length, 8);
+  assert.deepEqual([many[0], many.at(-1)], [10, 3000]);
+  assert.deepEqual([...new Set(many)].sort((a, b) => a - b), many);
 });

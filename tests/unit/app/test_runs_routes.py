@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -16,7 +17,9 @@ from app.routes.runs import router
 from app.run_desk import RunDesk
 from esl.config import config_to_json
 from esl.files import write_json
+from esl.images.writing import write_png
 from esl.presets import preset
+from esl.store.job_queue import Job
 from esl.store.runs import RunDirectory, RunStatus
 
 FORM = {"id": "j1", "run": "first", "preset": "demo_source_only", "values": {"steps": 5, "schedule_steps": 5}}
@@ -134,3 +137,30 @@ def test_the_desk_keeps_the_queue_going_by_itself(desk: RunDesk) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert desk.table.root.joinpath("x", "log.txt").read_text() == "hello\n"
+
+
+def test_an_experiment_has_one_job_that_stands_with_its_newest_stage(client: TestClient, desk: RunDesk) -> None:
+    for number in (0, 1):
+        make_run(desk, f"e/round_{number}/run")
+        run = RunDirectory(desk.runs_dir / "e" / f"round_{number}" / "run")
+        run.write_status(RunStatus(state="done", started=100.0 + number))
+    write_json(desk.runs_dir / "e" / "experiment.json", {})
+    assert client.post("/runs/e~round_1/resume", json={"id": "again"}).status_code == 400  # begun in a shell
+    job = desk.worker.queue.add(Job(job_id="j", run="e", argv=("python", "-c", "pass"), device="cpu"))
+    rows = {row["name"]: row for row in answer(client.get("/runs"))["runs"]}
+    assert rows.keys() == {"e~round_0", "e~round_1"}
+    assert rows["e~round_0"]["job"] is None
+    assert rows["e~round_1"]["job"]["job"] == job.job_id
+    assert answer(client.post("/runs/e~round_0/stop", json={}))["state"] == "removed"
+    again = answer(client.post("/runs/e~round_1/resume", json={"id": "again"}))
+    assert (again["run"], again["command"]) == ("e", "-c pass")
+
+
+def test_samples_are_pictures(client: TestClient, desk: RunDesk) -> None:
+    make_run(desk, "first")
+    folder = desk.runs_dir / "first" / "samples"
+    write_png(folder / "step_000100.png", np.zeros((2, 3), np.uint8))
+    found = client.get("/runs/first/samples/000100")
+    assert (found.status_code, found.headers["content-type"]) == (200, "image/png")
+    assert found.content == (folder / "step_000100.png").read_bytes()
+    assert client.get("/runs/first/samples/photo").status_code == 400

@@ -122,3 +122,64 @@ def test_a_thousand_runs_are_read_once_and_then_only_looked_at(tmp_path: Path) -
     began = time.process_time()
     table.rows()
     assert time.process_time() - began < 1.0  # a ceiling far above what it takes: it must not read everything again
+
+
+def make_experiment(root: Path, *, state: str = "done") -> Path:
+    make_run(root, "e/round_0/run")
+    make_run(root, "e/round_1/run", state=state)
+    write_json(root / "e" / "experiment.json", {})
+    write_json(root / "e" / "round_0" / "store" / "manifest.json", {})
+    return root / "e"
+
+
+def test_rounds_of_an_experiment_are_rows_with_their_stores(tmp_path: Path) -> None:
+    make_experiment(tmp_path)
+    make_run(tmp_path, "alone")
+    table = RunTable(tmp_path)
+    assert [(r["name"], r["experiment"]) for r in table.rows()] == [
+        ("alone", ""),
+        ("e~round_0", "e"),
+        ("e~round_1", "e"),
+    ]
+    (store,) = table.detail("e~round_0")["stores"]
+    assert store == {"name": "round_0/store", "path": str(tmp_path / "e" / "round_0" / "store")}
+    assert table.detail("e~round_1")["stores"] == []
+    assert table.detail("e~round_0")["bytes"] > table.detail("alone")["bytes"]
+    assert table.compare(["alone", "e~round_1"])["differences"] == {}
+
+
+def test_a_stage_is_deleted_with_its_experiment_unless_another_stage_runs(tmp_path: Path) -> None:
+    make_experiment(tmp_path, state="running")
+    with pytest.raises(ConfigError, match="e~round_1 is running"):
+        RunTable(tmp_path).delete("e~round_0")
+    RunDirectory(tmp_path / "e" / "round_1" / "run").write_status(RunStatus(state="done"))
+    moved = RunTable(tmp_path).delete("e~round_0")
+    assert (moved / "round_1" / "run" / "config.json").is_file()
+    assert RunTable(tmp_path).rows() == []
+
+
+def test_a_run_that_translates_images_is_a_row_too(tmp_path: Path) -> None:
+    config = {
+        "seed": 3,
+        "source": {"dataset": "demo", "split": "source_train"},
+        "target": {"dataset": "demo", "split": "t"},
+    }
+    write_json(tmp_path / "t" / "config.json", {"kind": "translation", "config": config})
+    RunDirectory(tmp_path / "t").write_status(RunStatus(state="done"))
+    (row,) = RunTable(tmp_path).rows()
+    assert (row["problem"], row["method"], row["state"], row["seed"]) == ("", "cyclegan", "done", 3)
+    assert RunTable(tmp_path).detail("t")["pseudo_label_path"] == ""
+
+
+def test_samples_are_found_by_step_and_nothing_else_is(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "a")
+    run.samples_dir.mkdir()
+    for name in ("photo.jpg", "step_000100.png", "step_000200.png", "step_x.png"):
+        (run.samples_dir / name).write_bytes(name.encode())
+    table = RunTable(tmp_path)
+    assert table.detail("a")["samples"] == [100, 200]
+    assert table.sample_path("a", "000100").read_bytes() == b"step_000100.png"
+    assert table.sample_path("a", "photo").name == "photo.jpg"
+    for wrong in ("000300", "../config.json", "x", "", "photo.jpg"):
+        with pytest.raises(DataError, match="checkpoints"):
+            table.sample_path("a", wrong)

@@ -13,7 +13,7 @@ import pytest
 
 from esl.errors import CheckpointError, DataError
 from esl.files import write_json
-from esl.store.runs import SILENT_SECONDS, RunDirectory, RunStatus, list_runs
+from esl.store.runs import EXPERIMENT_FILE, SILENT_SECONDS, RunDirectory, RunStatus, experiment_of, find_run, list_runs
 
 
 def test_a_new_run_is_queued(tmp_path: Path) -> None:
@@ -102,5 +102,24 @@ def test_runs_are_listed_by_name(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     for name in ("a", "b"):
         write_json(tmp_path / name / "config.json", {})
-    assert [r.path.name for r in list_runs(tmp_path)] == ["a", "b"]
+    assert [(name, r.path.name) for name, r in list_runs(tmp_path)] == [("a", "a"), ("b", "b")]
     assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_stages_of_an_experiment_are_runs_with_its_name_before_theirs(tmp_path: Path) -> None:
+    for place in ("e/round_0/run", "e/round_1/run", "e/step_1/translation", "e/store", "no_experiment/round_0/run"):
+        write_json(tmp_path / place / "config.json", {})
+    write_json(tmp_path / "e" / EXPERIMENT_FILE, {})
+    names = [name for name, _ in list_runs(tmp_path)]
+    assert names == ["e~round_0", "e~round_1", "e~step_1.translation"]
+    assert find_run(tmp_path, "e~round_1").path == tmp_path / "e" / "round_1" / "run"
+    assert {experiment_of(name) for name in names} == {"e"}
+    assert experiment_of("a") == "a"
+
+
+@pytest.mark.parametrize("name", ["e~round_9", "e~../round_0", "../e~round_0", "e~", "~round_0", "e"])
+def test_stages_that_are_none_are_refused(tmp_path: Path, name: str) -> None:
+    write_json(tmp_path / "runs" / "e" / "round_0" / "run" / "config.json", {})
+    write_json(tmp_path / "runs" / "e" / EXPERIMENT_FILE, {})
+    with pytest.raises(DataError):
+        find_run(tmp_path / "runs", name)
