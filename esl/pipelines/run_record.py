@@ -126,6 +126,9 @@ def _commit() -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+_WRITE_TRIES = 8
+
+
 def is_first_process() -> bool:
     """Whether this is rank 0, asked before ranks have met: by what launchers put into the environment."""
     names = ("RANK", "SLURM_PROCID") if "RANK" in os.environ else ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
@@ -145,7 +148,11 @@ def failures_recorded(run: RunDirectory, is_first: bool) -> Iterator[None]:
 
 
 def _write_failure(run: RunDirectory, said: str) -> None:
-    try:
-        run.write_status(replace(run.status(), state="failed", message=said, phase=""))
-    except EslError:
-        pass  # a full disk cannot take the note either; the first error is the one to see
+    for _ in range(_WRITE_TRIES):
+        try:
+            run.write_status(replace(run.status(), state="failed", message=said, phase=""))
+            return
+        except EslError:
+            return  # a full disk cannot take the note either; the first error is the one to see
+        except RuntimeError:
+            continue  # torch's signal handler reports a dead loading process into whatever runs just then

@@ -117,6 +117,13 @@ def memory_in_words() -> Iterator[None]:
 _GONE = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out waiting", "NCCL", "gloo")
 
 
+def _lost_worker(how: str, last_good: str) -> LostProcessError:
+    return LostProcessError(
+        f"Loading must not lose a process: a worker died ({how}). If /dev/shm is small or memory is short, use fewer "
+        f"workers (--num-workers). The same command goes on from {last_good}."
+    )
+
+
 @contextmanager
 def lost_processes_in_words(last_good: Callable[[], str]) -> Iterator[None]:
     """Turn what is raised when a worker or another rank is gone into a sentence.
@@ -131,13 +138,13 @@ def lost_processes_in_words(last_good: Callable[[], str]) -> Iterator[None]:
     """
     try:
         yield
+    except (ConnectionError, EOFError) as error:
+        # It died while a batch was on its way, before torch looked at it.
+        raise _lost_worker(f"{type(error).__name__} while a batch was read from it", last_good()) from error
     except RuntimeError as error:
         text = str(error)
         if "DataLoader worker" in text:
-            raise LostProcessError(
-                f"Loading must not lose a process: a worker died ({text.splitlines()[0]}). If /dev/shm is small or memory "
-                f"is short, use fewer workers (--num-workers). The same command goes on from {last_good()}."
-            ) from error
+            raise _lost_worker(text.splitlines()[0], last_good()) from error
         if dist.is_initialized() and any(word in text for word in _GONE):
             raise LostProcessError(
                 f"A run needs all of its {dist.get_world_size()} processes: another one is gone ({text.splitlines()[0][:200]}); "

@@ -9,6 +9,9 @@ import pytest
 import torch
 
 from esl.errors import DataError
+from esl.files import write_json
+from esl.pipelines.run_record import failures_recorded
+from esl.store.runs import RunDirectory, RunStatus
 from esl.training.guards import (
     LostProcessError,
     NonFiniteError,
@@ -98,3 +101,31 @@ def test_a_dead_worker_is_a_sentence_wherever_it_is_noticed() -> None:
 def test_other_errors_stay_what_they_are() -> None:
     with pytest.raises(RuntimeError, match="shape"), memory_in_words():
         raise RuntimeError("shape mismatch")
+
+
+@pytest.mark.parametrize("raised", [ConnectionResetError(104, "reset by peer"), EOFError(), BrokenPipeError()])
+def test_a_worker_that_died_while_it_handed_over_a_batch_is_a_sentence(raised: Exception) -> None:
+    with (
+        pytest.raises(LostProcessError, match=r"a worker died .*while a batch.*step_4"),
+        lost_processes_in_words(lambda: "step_4"),
+    ):
+        raise raised
+
+
+def test_a_failure_is_noted_although_a_signal_handler_speaks_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory(tmp_path)
+    write_json(run.config_path, {})
+    whole, spoken = RunDirectory.write_status, []
+
+    def interrupted(self: RunDirectory, status: RunStatus) -> RunStatus:
+        if not spoken:
+            spoken.append(1)
+            raise RuntimeError("DataLoader worker (pid 1) is killed by signal: Killed.")
+        return whole(self, status)
+
+    monkeypatch.setattr(RunDirectory, "write_status", interrupted)
+    with pytest.raises(LostProcessError), failures_recorded(run, is_first=True):
+        raise LostProcessError("a worker died")
+    assert (run.status().state, run.status().message) == ("failed", "a worker died")
