@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.jobs import Job
-from app.library import Library, require_writable
+from app.library import ASSETS_DIR, Library, require_writable
 from app.opened import OpenStore
-from esl.errors import EslError
+from esl.errors import CheckpointError, EslError
 from esl.pipelines.extract import extract
-from esl.pipelines.targets import load_predictor, open_targets
+from esl.pipelines.origin import note_origin
+from esl.pipelines.targets import load_predictor, open_targets, open_targets_of
+from esl.store.manifest import StoreManifest
 from esl.store.predictions import PredictionStore
 
 DEMO_SPLIT = "target_val"
-_ASSETS = Path(__file__).resolve().parent.parent / "assets" / "demo"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,18 +31,21 @@ class Source:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     store: Path | None = None
     """Where the store goes; below the server's state folder, named by its source, where this is None."""
+    like: StoreManifest | None = None
+    """A store of the same images, whose classes, map size and interpolation the new one takes."""
 
 
 def demo_checkpoint() -> Path | None:
     """The bundled checkpoint, if it is there."""
-    return next(iter(sorted(_ASSETS.glob("*.safetensors"))), None)
+    return next(iter(sorted((ASSETS_DIR / "demo").glob("*.safetensors"))), None)
 
 
-def store_dir(library: Library, source: Source) -> Path:
-    """The folder of a source's store: the same source finds its store again."""
+def store_dir(library: Library, source: Source, weights: str = "") -> Path:
+    """The folder of a source's store: the same source finds its store again; other weights (by hash) get another."""
     if source.store is not None:
         return source.store
-    text = f"{source.checkpoint.resolve()}|{source.dataset}|{source.data_root}|{source.split}"
+    like = source.like and (source.like.map_size, source.like.interpolate, source.like.class_set.name)
+    text = f"{source.checkpoint.resolve()}|{weights}|{source.dataset}|{source.data_root}|{source.split}|{like}"
     name = f"{source.dataset}-{source.split}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     return require_writable(library.stores_dir) / name.replace("/", "-")
 
@@ -55,7 +59,6 @@ def start_extraction(library: Library, source: Source, *, timeout: float = 120.0
     begun = threading.Event()
     found: list[OpenStore] = []
     failed: list[EslError] = []
-    directory = store_dir(library, source)
 
     def is_open(opened: OpenStore) -> None:
         found.append(opened)
@@ -63,7 +66,7 @@ def start_extraction(library: Library, source: Source, *, timeout: float = 120.0
 
     def work(job: Job) -> dict[str, Any]:
         try:
-            return _run(library, source, directory, job, is_open)
+            return _run(library, source, job, is_open)
         except EslError as error:
             failed.append(error)
             raise
@@ -79,16 +82,17 @@ def start_extraction(library: Library, source: Source, *, timeout: float = 120.0
     raise EslError("The network is still busy with another set; wait for it or cancel it, then open this one again.")
 
 
-def _run(
-    library: Library, source: Source, directory: Path, job: Job, on_open: Callable[[OpenStore], None]
-) -> dict[str, Any]:
+def _run(library: Library, source: Source, job: Job, on_open: Callable[[OpenStore], None]) -> dict[str, Any]:
     job.note = "opening the data"
-    dataset = open_targets(source.dataset, source.data_root, source.split)
+    like = source.like
+    dataset = open_targets_of(like) if like else open_targets(source.dataset, source.data_root, source.split)
     job.note = "loading the network"
     predictor = load_predictor(source.checkpoint, source.device)
+    directory = store_dir(library, source, str(predictor.info.to_json().get("sha256", "")))
     opened_by: list[OpenStore] = []
 
     def take(store: PredictionStore) -> None:
+        note_origin(directory, source.checkpoint)
         opened = library.add(store, f"{source.dataset} {source.split}", source.checkpoint)
         opened.job = job.id
         library.keep_predictor(opened, predictor)
@@ -100,6 +104,8 @@ def _run(
             predictor,
             dataset,
             directory,
+            size=like.map_size if like else None,
+            interpolate=like.interpolate if like else "probs",
             progress=job.progress,
             should_stop=job.should_stop,
             next_image=lambda: opened_by[0].next_wanted() if opened_by else None,
@@ -109,3 +115,21 @@ def _run(
         for opened in opened_by:
             opened.job = ""
     return {"store": str(directory), "images": store.num_done}
+
+
+def source_of(opened: OpenStore) -> Source:
+    """What makes a store like this one with its checkpoint as it is now.
+
+    Raises:
+        CheckpointError: the checkpoint is not at hand.
+    """
+    if opened.checkpoint is None:
+        raise CheckpointError("The checkpoint that made this store must be at hand; open it with its data instead.")
+    manifest = opened.store.manifest
+    return Source(
+        checkpoint=opened.checkpoint,
+        dataset=manifest.dataset,
+        data_root=Path(manifest.root),
+        split=manifest.split,
+        like=manifest,
+    )

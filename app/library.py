@@ -11,10 +11,13 @@ from app.jobs import JobBook
 from app.opened import Caches, OpenStore, make_caches
 from app.set_numbers import SetNumbers
 from esl.errors import CheckpointError, ConfigError, DataError
+from esl.pipelines.origin import origin_of, stale_sentence
 from esl.pipelines.targets import Targets, load_predictor
 from esl.store.predictions import MANIFEST_NAME, PredictionStore
 from esl.store.verdicts import VerdictBook
 
+ASSETS_DIR = Path(__file__).resolve().parent.parent / "assets"
+"""What comes with the tool may be read whatever the roots are."""
 MAX_DEPTH = 4
 MAX_FOUND = 200
 
@@ -57,7 +60,13 @@ class Library:
         Raises:
             DataError: it is none.
         """
-        return self.add(PredictionStore.open(directory), name)
+        checkpoint = origin_of(directory)
+        return self.add(PredictionStore.open(directory), name, checkpoint if self._may_load(checkpoint) else None)
+
+    def _may_load(self, checkpoint: Path | None) -> bool:
+        """Whether a path that a store names lies where this server reads: stores come from elsewhere, too."""
+        roots = (*self.roots, ASSETS_DIR)
+        return checkpoint is not None and any(checkpoint.resolve().is_relative_to(r.resolve()) for r in roots)
 
     def get(self, sid: str) -> OpenStore | None:
         """The open store called `sid`."""
@@ -83,10 +92,10 @@ class Library:
                 if opened.sid not in self._predictors:
                     if opened.checkpoint is None:
                         raise CheckpointError("The checkpoint that made this store must be at hand; it is not.")
-                    manifest = opened.store.manifest
-                    self._predictors[opened.sid] = load_predictor(
-                        opened.checkpoint, precision=cast(Any, manifest.precision)
-                    )
+                    if stale := stale_sentence(opened.store, opened.checkpoint):
+                        raise CheckpointError(f"{stale} Predict the set again to see own images beside it.")
+                    precision = cast(Any, opened.store.manifest.precision)
+                    self._predictors[opened.sid] = load_predictor(opened.checkpoint, precision=precision)
                 return self._predictors[opened.sid]
 
         return load

@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from app.extraction import DEMO_SPLIT, Source, demo_checkpoint, start_extraction
+from app.extraction import DEMO_SPLIT, Source, demo_checkpoint, source_of, start_extraction
 from app.library import Library
 from app.routes.answers import ApiError
-from app.routes.lookup import LibraryDep
+from app.routes.lookup import LibraryDep, StoreDep
+from esl.pipelines.origin import stale_sentence
 from esl.pipelines.targets import dataset_names
 
 router = APIRouter()
@@ -48,6 +49,21 @@ def open_one(question: OpenQuestion, library: LibraryDep) -> dict[str, Any]:
     source = _demo_source() if question.demo else _source(question, library)
     opened, job = start_extraction(library, source)
     return {"sid": opened.sid, "job": job.id}
+
+
+@router.get("/stores/{sid}/origin")
+def origin(opened: StoreDep) -> dict[str, str]:
+    """Which checkpoint made the store, and in one sentence how it has changed since; empty where that is not known."""
+    if opened.checkpoint is None:
+        return {"checkpoint": "", "stale": ""}
+    return {"checkpoint": opened.checkpoint.name, "stale": stale_sentence(opened.store, opened.checkpoint)}
+
+
+@router.post("/stores/{sid}/again")
+def again(opened: StoreDep, library: LibraryDep) -> dict[str, Any]:
+    """Predict the same images with the checkpoint as it is now, into a store of their own."""
+    renewed, job = start_extraction(library, source_of(opened))
+    return {"sid": renewed.sid, "job": job.id}
 
 
 def _demo_source() -> Source:

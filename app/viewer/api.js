@@ -82,6 +82,8 @@ export class Api {
   upload(sid, file) {
     return this.request(`/stores/${sid}/uploads?name=${encodeURIComponent(file.name)}`, { method: 'POST', body: file }, 0).then((r) => r.json());
   }
+  origin(sid) { return this.json(`/stores/${sid}/origin`); }
+  predictAgain(sid) { return this.send(`/stores/${sid}/again`, {}); }
   figure(kind, body) { return this.send(`/figures/${kind}`, body, 'POST', 1); }
   job(id) { return this.json(`/jobs/${encodeURIComponent(id)}`); }
   cancelJob(id) { return this.request(`/jobs/${encodeURIComponent(id)}`, { method: 'DELETE' }); }

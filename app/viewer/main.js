@@ -5,6 +5,7 @@ import { sessionFor } from './session.js';
 import { Help, Theme } from './frame.js';
 import { CommandPalette, Keyboard } from './keyboard.js';
 import { HashWriter, decodeView, encodeView } from './url-state.js';
+import { StaleStrip } from './stale-strip.js';
 import { Toasts } from './toast.js';
 import { TopBar } from './top-bar.js';
 import { attachHandle } from './handle.js';
@@ -56,7 +57,7 @@ class Viewer {
     this.observer = new ResizeObserver(() => this.onResize());
     this.observer.observe(document.documentElement);
     this.observer.observe(this.root);
-    this.onstore = ({ detail }) => this.follow(detail.sid);
+    this.onstore = ({ detail, target }) => { if (target !== this.element) this.follow(detail.sid); };
     document.addEventListener('esl:store', this.onstore);
     this.theme.dress(this.root, () => this.session?.emit('theme'));
   }
@@ -111,6 +112,14 @@ class Viewer {
     return this.applyView(view);
   }
 
+  /** Show another store, here and on every other screen of the page. */
+  enter(sid) {
+    this.boot = { ...this.boot, sid };
+    history.replaceState(history.state, '', `${location.pathname}${location.search}#s=${sid}`);
+    this.element.dispatchEvent(new CustomEvent('esl:store', { bubbles: true, detail: { sid } }));
+    return this.start(true);
+  }
+
   openCard(error = null) {
     this.root.replaceChildren(new OpenScreen(this, error).root);
   }
@@ -125,7 +134,9 @@ class Viewer {
     };
     context.top = this.top = new TopBar(session, { say: context.say, theme: () => this.theme.toggle(), help: () => this.help.toggle(), store: () => this.openCard() });
     this.screen = new this.Screen(context);
-    this.root.replaceChildren(this.top.root, this.screen.root, this.toasts.root);
+    const strip = new StaleStrip(session, { enter: (sid) => this.enter(sid), say: context.say });
+    this.root.replaceChildren(this.top.root, strip.root, this.screen.root, this.toasts.root);
+    setTimeout(() => strip.watch(), 1500); // the first picture comes first
     const shared = [
       { keys: ['?'], name: 'This help', run: () => this.help.toggle() },
       { keys: ['Ctrl+k'], name: 'Command palette', always: true, run: () => this.palette.open(this.commands()) },

@@ -85,9 +85,6 @@ export class OpenScreen {
   }
 
   enter(sid) {
-    this.viewer.boot.sid = sid;
-    history.replaceState(history.state, '', `${location.pathname}${location.search}#s=${sid}`);
-    this.viewer.element.dispatchEvent(new CustomEvent('esl:store', { bubbles: true, detail: { sid } }));
-    this.viewer.start();
+    this.viewer.enter(sid);
   }
 }

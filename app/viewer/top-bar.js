@@ -32,7 +32,7 @@ export class TopBar {
     this.title.title = `Open another store · ${info.name}, ${info.num_images} images at ${info.map_size[1]} × ${info.map_size[0]}`;
     setText(this.model, [info.dataset, info.split].filter(Boolean).join(' · ') + (info.model?.name ? `  ·  ${info.model.name}` : ''));
     const borrowed = session.borrowed ? `medians of ${session.borrowed.name}` : '';
-    const banner = info.stale ?? (info.provisional ? provisional(info) : borrowed);
+    const banner = info.provisional ? provisional(info) : borrowed;
     setText(this.banner, banner);
     this.banner.hidden = !banner;
     this.stop.hidden = !(info.provisional && info.job);

@@ -14,17 +14,10 @@ from torch import nn
 from esl.classes import CLASS_SETS, class_set
 from esl.errors import CheckpointError, ConfigError
 from esl.files import sha256_of
+from esl.models.checkpoint_paths import DEFAULT_NAME, resolve_checkpoint
 from esl.models.deeplab_v2 import AUX_HEAD, MAIN_HEAD, DeepLabV2, NetworkSpec, build_network
 from esl.models.initialisation import InitReport, load_backbone_init
-from esl.models.network_file import (
-    DEFAULT_NAME,
-    NetworkInfo,
-    load_network,
-    load_state,
-    read_info,
-    resolve_checkpoint,
-    save_network,
-)
+from esl.models.network_file import NetworkInfo, load_network, load_state, read_info, save_network
 from esl.models.published import FAMILIES, Family, FamilyName, Published, read_published, recognise, understand
 
 __all__ = [

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from esl.errors import ConfigError
-from esl.models.network_file import list_checkpoints
+from esl.models.checkpoint_paths import list_checkpoints
 from esl.pipelines.evaluate import EvaluationReport
 
 

@@ -17,6 +17,7 @@ from esl.errors import CheckpointError, ConfigError, DataError
 from esl.files import read_json
 from esl.labeling.maps import Interpolate
 from esl.pipelines.extraction_inputs import ImageSource, LogitSource, Regions
+from esl.pipelines.origin import note_origin
 from esl.pipelines.precheck import require_sound
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import MANIFEST_NAME, PredictionStore, StoreManifest
@@ -74,6 +75,7 @@ def extract(
         raise DataError(f"A data set must have images; {dataset.root} has none in split {dataset.split!r}.")
     _check_numbers(size, batch_size, rank, world)
     recorded = _recorded(Path(store_dir))
+    checkpoint = source if isinstance(source, (str, Path)) else None
     if isinstance(source, (str, Path)):
         source = _load(source, device, precision, recorded)
     _check_classes(source, dataset)
@@ -81,6 +83,8 @@ def extract(
         require_sound(dataset, with_labels=False)
     manifest = _manifest(source, dataset, size, interpolate, batch_size, recorded)
     with PredictionStore.create(store_dir, manifest, rank=rank, world=world) as store:
+        if checkpoint is not None and rank == 0:
+            note_origin(store_dir, checkpoint)
         on_open(store)
         batches = shard(_batches(store.image_ids, batch_size), rank, world)
         _predict_all(source, dataset, store, batches, progress, should_stop, next_image)

@@ -46,6 +46,17 @@ def open_targets(
     return open_dataset(name, root, split, class_set_name, label_format=label_format)
 
 
+def open_targets_of(manifest: StoreManifest) -> "PairDataset":
+    """The data set that a store was made of.
+
+    Raises:
+        DataError: it is no longer there, or not what it must be.
+    """
+    return open_targets(
+        manifest.dataset, _root_of(manifest), manifest.split, _class_set_name(manifest), manifest.label_format
+    )
+
+
 class Targets:
     """Photos and labels of one store's images, at the store's `map_size`."""
 
@@ -60,9 +71,7 @@ class Targets:
     def of(cls, manifest: StoreManifest) -> "Targets":
         """Open the data set that a manifest names; one that is gone gives targets without photos, with the reason."""
         try:
-            dataset = open_targets(
-                manifest.dataset, _root_of(manifest), manifest.split, _class_set_name(manifest), manifest.label_format
-            )
+            dataset = open_targets_of(manifest)
         except EslError as error:
             return cls(manifest, None, str(error))
         return cls(manifest, dataset)

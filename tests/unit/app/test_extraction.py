@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from clients import api_client
 from numpy.typing import NDArray
-from worlds import MAP_SIZE, NAMES, make_store
+from worlds import MAP_SIZE, NAMES, make_library, make_store
 
 from app import extraction
 from app.extraction import Source, start_extraction, store_dir
 from app.library import Library
 from esl.errors import CheckpointError
+from esl.pipelines.origin import note_origin
 
 
 class SlowPredictor:
@@ -128,3 +129,51 @@ def test_runs_and_loose_weights_are_found(library: Library, tmp_path: Path) -> N
     (tmp_path / "runs/a/checkpoints/step_2/optim.safetensors").touch()
     found = api_client(library).get("/api/v1/open").json()["checkpoints"]
     assert [c["name"] for c in found] == ["runs/a", "weights/b.safetensors"]
+
+
+def test_a_store_remembers_its_checkpoint_and_tells_when_it_has_changed(
+    library: Library, predictor: SlowPredictor, source: Source, tmp_path: Path
+) -> None:
+    predictor.info.to_json = lambda: {"architecture": "slow", "sha256": "a" * 64}
+    predictor.steps.release(3)
+    opened, job = start_extraction(library, source)
+    wait_until(lambda: job.is_over)
+    client, sidecar = api_client(library), tmp_path / "c.json"
+    source.checkpoint.touch()
+    for now, is_stale in (("a" * 64, False), ("b" * 64, True)):
+        sidecar.write_text(f'{{"sha256": "{now}"}}')
+        for holder in (library, make_library(tmp_path)):  # the second one opens the store from the disk
+            which = holder.get(opened.sid) or holder.open(opened.store.directory)
+            assert which.checkpoint == source.checkpoint
+            answer = api_client(holder).get(f"/api/v1/stores/{which.sid}/origin").json()
+            assert answer["checkpoint"] == "c.safetensors"
+            assert ("aaaaaaaa" in answer["stale"] and "bbbbbbbb" in answer["stale"]) == is_stale
+    predictor.info.to_json = lambda: {"architecture": "slow", "sha256": "b" * 64}
+    predictor.steps.release(3)
+    renewed = client.post(f"/api/v1/stores/{opened.sid}/again").json()
+    wait_until(lambda: library.jobs.get(renewed["job"]).is_over)  # type: ignore[union-attr]
+    assert renewed["sid"] != opened.sid
+    newer = library.get(renewed["sid"])
+    assert newer is not None
+    assert newer.store.is_complete
+    assert newer.store.manifest.map_size == opened.store.manifest.map_size
+    assert client.get(f"/api/v1/stores/{renewed['sid']}/origin").json()["stale"] == ""
+
+
+def test_a_checkpoint_outside_the_roots_is_not_taken_from_a_store(library: Library, tmp_path: Path) -> None:
+    directory = make_store(tmp_path).directory
+    note_origin(directory, "/etc/secret.safetensors")
+    opened = library.open(directory)
+    assert opened.checkpoint is None
+    client = api_client(library)
+    assert client.get(f"/api/v1/stores/{opened.sid}/origin").json() == {"checkpoint": "", "stale": ""}
+    assert client.post(f"/api/v1/stores/{opened.sid}/again").status_code == 400
+
+
+def test_own_images_are_not_run_through_other_weights(library: Library, tmp_path: Path) -> None:
+    directory = make_store(tmp_path).directory
+    (tmp_path / "c.safetensors").touch()
+    (tmp_path / "c.json").write_text('{"sha256": "' + "1" * 64 + '"}')
+    note_origin(directory, tmp_path / "c.safetensors")
+    with pytest.raises(CheckpointError, match="has changed since"):
+        library.predictor(library.open(directory))()

@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 from esl.classes import CITYSCAPES_16, CITYSCAPES_19
 from esl.errors import CheckpointError
 from esl.files import read_json, sha256_of, write_json
-from esl.models.weights import NetworkInfo, load_network, read_info, resolve_checkpoint, save_network
+from esl.models.checkpoint_paths import resolve_checkpoint
+from esl.models.weights import NetworkInfo, load_network, read_info, save_network
 from tests.unit.models.conftest import SaveTiny
 
 
