@@ -130,7 +130,18 @@ class OpenStore:
         """
         if isinstance(key, int):
             self._require_done(key)
-        return self.caches.maps.get((self.sid, key), lambda: self._derive(key, num_threads))
+        return self.caches.maps.get((self.sid, key), lambda: self._derive(key, second=True, num_threads=num_threads))
+
+    def weighted_maps(self, key: int | str, divisors: NDArray[np.float64]) -> PredictionMaps:
+        """Maps with `argmax P / divisor` (CBST); not kept.
+
+        Raises:
+            NotDoneError: the network has not seen the image yet.
+            DataError: no such image, or damaged logits.
+        """
+        if isinstance(key, int):
+            self._require_done(key)
+        return self._derive(key, divisors=divisors)
 
     def derive_once(self, i: int) -> PredictionMaps:
         """Maps of image `i` for a pass over the set: one thread, not kept."""
@@ -201,17 +212,17 @@ class OpenStore:
         model = self.store.manifest.model
         return {"name": str(model.get("name", "")), "sha256": str(model.get("sha256", ""))}
 
-    def _derive(self, key: int | str, num_threads: int | None) -> PredictionMaps:
+    def _derive(self, key: int | str, **options: Any) -> PredictionMaps:
         if isinstance(key, int):
-            return self.store.maps(self.image_id(key), second=True, num_threads=num_threads)
+            return self.store.maps(self.image_id(key), **options)
         own = self.own(key)
         return derive_maps(
             own.logits,
             self.store.map_size,
             interpolate=self.store.manifest.interpolate,
-            second=True,
             valid=own.valid,
             source=own.name,
+            **options,
         )
 
     def _require_done(self, i: int) -> None:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from app.routes import (
+    class_balanced,
     data_check,
     exports,
     figures,
@@ -26,7 +27,8 @@ def make_router() -> APIRouter:
     """All routes below `API_BASE`."""
     router = APIRouter(prefix=API_BASE)
     parts = (
-        stores, images, uploads, numbers, figures, queue, verdicts, recipes, exports, jobs, opening, runs, data_check,
+        stores, images, class_balanced, uploads, numbers, figures, queue, verdicts, recipes, exports, jobs, opening,
+        runs, data_check,
     )  # fmt: skip
     for part in parts:
         router.include_router(part.router)

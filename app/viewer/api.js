@@ -60,6 +60,12 @@ export class Api {
   maps(info, i, kinds, signal) {
     return this.bytes(`/stores/${info.sid}/images/${i}/maps?kinds=${kinds.join(',')}&v=${version(info)}`, { signal });
   }
+  /** CBST's labels of one image for a portion, and the thresholds behind them. */
+  async classBalanced(info, i, portion) {
+    const response = await this.request(`/stores/${info.sid}/images/${i}/class-balanced?portion=${portion}&v=${version(info)}`);
+    const thresholds = Uint16Array.from((response.headers.get('X-Thresholds') ?? '').split(',').filter(Boolean), Number);
+    return { labels: new Uint8Array(await response.arrayBuffer()), thresholds };
+  }
   photoUrl(info, i) { return `${this.base}/stores/${info.sid}/images/${i}/photo?v=${version(info)}`; }
   thumbUrl(info, i, width = 96) { return `${this.base}/stores/${info.sid}/images/${i}/thumb?w=${width}&v=${version(info)}`; }
   probe(info, i, x, y) { return this.json(`/stores/${info.sid}/images/${i}/probe?x=${x}&y=${y}`); }

@@ -1,6 +1,7 @@
 // The two global thresholds: slider, number box, marks at the paper's values, and what the medians do to them.
 import { el, setText, ICONS, iconButton } from './dom.js';
-import { snap, showUnit } from './quantise.js';
+import { DEFAULT_PORTION } from './class-balanced.js';
+import { dequantise, snap, showUnit } from './quantise.js';
 import { DEFAULT_RULE, MODES, numBound } from './thresholds.js';
 
 const MARKS = { nu: [0.05, 0.1, 0.15, 0.2, 0.3], mu: [0.5, 0.7, 0.9] };
@@ -57,11 +58,43 @@ class ThresholdSlider {
   }
 }
 
+/** CBST's portion; there only while a pane shows its labels. */
+class PortionSlider {
+  constructor(session) {
+    this.session = session;
+    const change = (value) => session.classBalanced.setPortion(Math.max(0.005, snap(value, 0.0001)));
+    this.range = el('input', {
+      type: 'range', min: 0.005, max: 1, step: 0.005, class: 'esl-range', 'aria-label': 'CBST’s portion of each predicted class', oninput: () => change(this.range.valueAsNumber),
+    });
+    this.box = el('input', {
+      type: 'number', min: 0.005, max: 1, step: 0.005, class: 'esl-number', 'aria-label': 'CBST’s portion as a number', onchange: () => change(this.box.valueAsNumber),
+    });
+    this.note = el('p', { class: 'esl-bind', role: 'status' });
+    this.root = el('div', { class: 'esl-slider is-portion', hidden: true },
+      el('div', { class: 'esl-slider-head' }, el('b', {}, 'p'), el('span', { title: 'The share of each predicted class, most confident first, that sets its threshold over P' }, 'CBST’s portion'), this.box,
+        iconButton(ICONS.undo, `Reset the portion to ${DEFAULT_PORTION}`, () => change(DEFAULT_PORTION))),
+      el('div', { class: 'esl-slider-track' }, this.range), this.note);
+  }
+
+  draw() {
+    const { classBalanced, info } = this.session;
+    this.root.hidden = !classBalanced.isShown;
+    if (!classBalanced.isShown) return;
+    const { portion, range } = classBalanced;
+    if (this.range.valueAsNumber !== snap(portion, 0.005)) this.range.value = portion;
+    if (document.activeElement !== this.box && this.box.valueAsNumber !== portion) this.box.value = portion;
+    this.range.style.setProperty('--at', portion);
+    const at = ([value, c]) => `${showUnit(dequantise(value))} (${info.class_names[c]})`;
+    setText(this.note, range ? `thresholds ${at(range[0])} to ${at(range[1])}` : '');
+  }
+}
+
 export class Controls {
   constructor(session) {
     this.session = session;
     this.nu = new ThresholdSlider(session, 'nu');
     this.mu = new ThresholdSlider(session, 'mu');
+    this.portion = new PortionSlider(session);
     this.mode = el('select', { class: 'esl-select', 'aria-label': 'How medians act', onchange: () => session.setRule({ mode: this.mode.value }) },
       MODES.map((mode) => el('option', { value: mode }, MODE_NAMES[mode])));
     this.undo = el('button', { type: 'button', class: 'esl-btn is-quiet', onclick: () => session.undo() }, 'Undo');
@@ -69,13 +102,14 @@ export class Controls {
       type: 'button', class: 'esl-btn is-quiet', title: 'Free every class: remove all overrides and locks',
       onclick: () => session.setRule({ muOverrides: {}, nuOverrides: {} }),
     }, 'Clear overrides');
-    this.root = el('section', { class: 'esl-controls', 'aria-label': 'Thresholds' }, this.nu.root, this.mu.root,
+    this.root = el('section', { class: 'esl-controls', 'aria-label': 'Thresholds' }, this.nu.root, this.mu.root, this.portion.root,
       el('div', { class: 'esl-row' }, this.mode, this.undo, this.reset));
   }
 
   draw() {
     this.nu.draw();
     this.mu.draw();
+    this.portion.draw();
     const { rule, past } = this.session;
     if (this.mode.value !== rule.mode) this.mode.value = rule.mode;
     this.undo.disabled = past.length === 0;

@@ -40,14 +40,14 @@ function drawGrid(context, g) {
 }
 
 function drawValues(context, g, view, kind) {
-  const { maps, names } = view;
+  const { names } = view;
   context.font = '10px ui-monospace, monospace';
   context.textAlign = 'center';
   context.textBaseline = 'middle';
   context.lineWidth = 2.5;
   context.strokeStyle = 'rgba(0,0,0,0.75)';
   context.fillStyle = '#fff';
-  const text = valueText(kind, maps, names);
+  const text = valueText(kind, view, names);
   for (let y = Math.max(0, g.down.source[0]); y <= Math.min(g.H - 1, g.down.source[g.h - 1]); y++) {
     for (let x = Math.max(0, g.across.source[0]); x <= Math.min(g.W - 1, g.across.source[g.w - 1]); x++) {
       const label = text(y * g.W + x);
@@ -59,9 +59,10 @@ function drawValues(context, g, view, kind) {
   }
 }
 
-function valueText(kind, maps, names) {
+function valueText(kind, { maps, classBalanced }, names) {
   const short = (c) => (c === IGNORE ? '–' : (names[c] ?? '?').slice(0, 5));
   if (kind === 'gt') return (i) => (maps.truth ? short(maps.truth[i]) : '');
+  if (kind === 'cbst') return (i) => (classBalanced ? short(classBalanced[i]) : '');
   if (kind === 'second') return (i) => short(maps.second[i]);
   if (kind === 'confidence' || kind === 'ssl') return (i) => showUnit(dequantise(maps.conf[i]));
   if (kind === 'entropy' || kind === 'esl' || kind.includes('-')) return (i) => showUnit(dequantise(maps.ent[i]));

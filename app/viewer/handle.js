@@ -28,6 +28,7 @@ export function readPane(session, kind) {
   scene.setTables(info.class_colors, new Set());
   scene.setImage(maps, selection);
   scene.thresholds = session.thresholds;
+  scene.classBalanced = session.classBalanced.current?.labels ?? null;
   const camera = new Camera();
   camera.fit(maps.W, maps.H, maps.W, maps.H);
   scene.setView(camera.geometry(maps.W, maps.H, maps.W, maps.H));

@@ -12,10 +12,10 @@ import { PaneGrid } from './pane-grid.js';
 import { Probe } from './probe.js';
 import { brushMask } from './scan.js';
 import { numbersOf } from './scope-numbers.js';
-import { showCount, showPercent } from './quantise.js';
 import { Summary } from './summary.js';
 import { summarise } from './statistics.js';
 import { PaneCards } from './pane-cards.js';
+import { drawNotes } from './pane-notes.js';
 import { acceptDrops } from './upload.js';
 
 const MOVING = new Set(['ssl', 'esl', 'ssl-esl', 'esl-ssl', 'errors']);
@@ -78,6 +78,8 @@ export class InspectScreen {
     session.on('histogram', () => frames.request('scope'));
     session.on('scope', () => { frames.request('scope'); this.context.touchHash(); });
     session.on('filter', () => { frames.request('scope'); this.context.touchHash(); });
+    session.on('portion', () => { frames.request('scope'); this.context.touchHash(); });
+    session.on('class-balanced', () => frames.request('look', 'scope', 'cursor'));
     session.on('brush', () => { this.applyBrush(); this.list.rank(); });
     session.on('info', () => { this.onInfo(); });
     session.on('theme', () => { this.table.colors = null; this.curves.forget(); frames.request('view', 'scope'); });
@@ -235,6 +237,7 @@ export class InspectScreen {
       grid.scene.thresholds = session.thresholds;
       if (flags.has('rule') || isNew) image.selection.apply(session.thresholds);
     }
+    this.wantBalanced();
     const t1 = performance.now();
     if (isNew) grid.updateView(this.context.theme());
     if (image && grid.scene.g) {
@@ -252,6 +255,16 @@ export class InspectScreen {
     return { input, select: t1 - t0, pixels: t2 - t1, numbers: t3 - t2, probe: t4 - t3 };
   }
 
+  /** CBST's labels for the panes that show them; they come later, and draw the panes then. */
+  wantBalanced() {
+    const { session: { classBalanced }, grid } = this;
+    const isShown = grid.shown.some((pane) => pane.kind === 'cbst');
+    if (isShown !== classBalanced.isShown) this.frames.request('scope');
+    classBalanced.isShown = isShown;
+    classBalanced.want();
+    grid.scene.classBalanced = classBalanced.current?.labels ?? null;
+  }
+
   drawNumbers() {
     const { session } = this;
     this.controls.draw();
@@ -264,21 +277,13 @@ export class InspectScreen {
       this.describing = setTimeout(() => this.table.describe(summary), 400);
     }
     this.curves.draw(cumulative, tag);
-    if (session.image) this.drawNotes(session.scope === 'image' && summary ? summary : summarise(session.image.selection.counts, session.numClasses));
+    if (!session.image) return;
+    const { all } = session.scope === 'image' && summary ? summary : summarise(session.image.selection.counts, session.numClasses);
+    drawNotes(this.grid, all, session.classBalanced.current?.counts ?? null, session.showsTruth);
   }
 
   /** Counts of the scope that the screen shows. */
   numbers() {
     return numbersOf(this.session, this.session.scope, this.list.order.length);
-  }
-
-  drawNotes({ all }) {
-    const { showsTruth } = this.session;
-    const wrong = (p) => (showsTruth && p.labelled > 0 ? ` · ${showPercent(p.wrong, p.labelled)} wrong` : '');
-    const notes = {
-      ssl: `${showPercent(all.ssl.kept, all.pixels)} kept${wrong(all.ssl)}`, esl: `${showPercent(all.esl.kept, all.pixels)} kept${wrong(all.esl)}`,
-      'ssl-esl': `${showCount(all.sslOnly.kept)} px${wrong(all.sslOnly)}`, 'esl-ssl': `${showCount(all.eslOnly.kept)} px${wrong(all.eslOnly)}`,
-    };
-    for (const pane of this.grid.shown) pane.setNote(notes[this.grid.kindOf(pane)] ?? KIND.get(pane.kind).hint);
   }
 }

@@ -11,6 +11,7 @@ export const KINDS = Object.freeze([
   { id: 'confidence', name: 'Confidence', hint: 'P, the largest probability' },
   { id: 'second', name: 'Second class', hint: 'runner-up at every pixel' },
   { id: 'errors', name: 'Errors', hint: 'wrong pixels, by which rule keeps them', truth: true },
+  { id: 'cbst', name: 'CBST', hint: 'class-balanced: arg max of P / threshold(c), kept from 1 on' },
   { id: 'entropy-class', name: 'Class × entropy', hint: 'class colour, dark where unsure' },
   { id: 'prediction', name: 'Prediction', hint: 'every pixel, before any threshold' },
 ]);

@@ -107,6 +107,7 @@ const plain = {
   },
   ssl: (scene, out, from, to) => drawKept(scene, SSL, out, from, to),
   esl: (scene, out, from, to) => drawKept(scene, ESL, out, from, to),
+  cbst: (scene, out, from, to) => labelLayer(scene, scene.classBalanced, out, from, to),
   'ssl-esl': (scene, out, from, to) => drawDifference(scene, SSL, out, from, to),
   'esl-ssl': (scene, out, from, to) => drawDifference(scene, ESL, out, from, to),
   errors: drawErrors,
@@ -133,7 +134,7 @@ function heatLayer(scene, values, table, out, from, to) {
   drawTable(scene, values, table, 8, out, from, to);
 }
 
-export const MIXABLE = new Set(['gt', 'ssl', 'esl', 'second', 'prediction', 'entropy', 'confidence', 'entropy-class']);
+export const MIXABLE = new Set(['gt', 'ssl', 'esl', 'cbst', 'second', 'prediction', 'entropy', 'confidence', 'entropy-class']);
 
 /** Draw one kind into `out` (w * h), for screen columns from..to; then mix the photo in and mark brushed pixels. */
 export function drawLayer(kind, scene, out, from = 0, to = scene.g.w) {

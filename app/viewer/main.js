@@ -162,6 +162,7 @@ class Viewer {
     const { session } = this;
     if (view.hidden) session.setHidden(new Set(view.hidden));
     if (view.scope) session.setScope(view.scope);
+    if (view.portion) session.classBalanced.setPortion(view.portion);
     session.committed = { ...session.rule };
     if (this.screen.applyView) this.screen.applyView(view);
     const first = session.image ? session.index : firstImage(session, view);
@@ -178,7 +179,7 @@ class Viewer {
       tab: this.kind, sid: session.sid, index: session.index, rule: session.rule, hidden: [...session.hidden], scope: session.scope,
       camera: grid && !grid.camera.fitted ? [grid.camera.cx, grid.camera.cy, grid.camera.scale] : null,
       panes: this.kind === 'inspect' ? grid.shown.map((pane) => pane.kind) : null,
-      filter: session.filter, sort: screen.list?.key, mix: grid?.scene.photoShare, colorBy: grid?.scene.colorBy,
+      filter: session.filter, sort: screen.list?.key, mix: grid?.scene.photoShare, portion: session.classBalanced.portion, colorBy: grid?.scene.colorBy,
     });
   }
 

@@ -34,8 +34,14 @@ export class PaneCards {
     if (isTruth && maps.truthError) return blank(['Ground truth cannot be used', maps.truthError, 'Retry (R)', again]);
     if (isTruth && !maps.truth) return blank(['No ground truth', 'This image has none. Everything else works without it.']);
     if (kind === 'photo' && maps.photoError) return blank(['The photo cannot be shown', maps.photoError, 'Retry (R)', again]);
+    if (kind === 'cbst') return this.balancedCard(session.classBalanced);
     if (kind === 'ssl-esl' || kind === 'esl-ssl') return this.emptyCard(kind, selection);
     return null;
+  }
+
+  balancedCard(balanced) {
+    if (balanced.error) return blank(['CBST’s labels cannot be shown', balanced.error, 'Retry', () => balanced.retry()]);
+    return balanced.current ? null : blank(['Reading CBST’s labels', 'The server re-weights every class’s probability.']);
   }
 
   emptyCard(kind, selection) {

@@ -105,6 +105,7 @@ export class PaneGrid {
       const kind = this.kindOf(pane);
       if (only && !only.has(kind)) continue;
       if (KIND.get(kind).truth && !(showsTruth && scene.maps.truth)) continue;
+      if (kind === 'cbst' && !scene.classBalanced) continue;
       if (!dirty || !repaint(kind, scene, pane.words, dirty)) this.drawKind(pane, kind);
       pane.put(only ? scene.g : null);
     }
@@ -130,7 +131,7 @@ export class PaneGrid {
 
   drawDecor(names) {
     const view = {
-      g: this.scene.g, maps: this.scene.maps, names, cursor: this.cursor, cursorPane: this.cursorPane,
+      g: this.scene.g, maps: this.scene.maps, classBalanced: this.scene.classBalanced, names, cursor: this.cursor, cursorPane: this.cursorPane,
       pin: this.pin, outline: this.outline, curtain: this.curtain,
     };
     for (const pane of this.shown) drawDecor(pane, view);

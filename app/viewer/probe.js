@@ -37,7 +37,7 @@ export class Probe {
     const part = (name, cls = '') => (this.parts[name] = el('span', { class: `esl-probe-part ${cls}` }));
     this.swatch = el('i', { class: 'esl-swatch' });
     this.line = el('footer', { class: 'esl-probe', role: 'status', 'aria-live': 'off', 'aria-label': 'Pixel under the cursor' },
-      part('place'), this.swatch, part('pred', 'is-strong'), part('second'), part('truth'), part('ssl'), part('esl'), part('edge'), el('span', { class: 'esl-grow' }), part('zoom'));
+      part('place'), this.swatch, part('pred', 'is-strong'), part('second'), part('truth'), part('ssl'), part('esl'), part('cbst'), part('edge'), el('span', { class: 'esl-grow' }), part('zoom'));
     this.panel = el('aside', { class: 'esl-probs', hidden: true, 'aria-label': 'Class distribution of the pinned pixel' });
   }
 
@@ -47,7 +47,7 @@ export class Probe {
     const maps = session.image?.maps;
     this.line.classList.toggle('is-empty', !point || !maps);
     if (!point || !maps) {
-      for (const name of ['pred', 'second', 'truth', 'ssl', 'esl', 'edge']) setText(parts[name], '');
+      for (const name of ['pred', 'second', 'truth', 'ssl', 'esl', 'cbst', 'edge']) setText(parts[name], '');
       setText(parts.place, maps ? 'Point at a pixel · wheel zooms · drag moves · double click 1:1 · ? for keys' : '');
       return;
     }
@@ -62,8 +62,18 @@ export class Probe {
     setText(parts.esl, p.has ? `E ${showUnit(dequantise(p.ent))} ${p.eslKeeps ? '≤' : '>'} ν ${showUnit(dequantise(p.nu))} ${p.why.nu} · ESL ${p.eslKeeps ? 'keeps' : 'drops'}` : '');
     setFlag(parts.ssl, 'is-off', !p.sslKeeps);
     setFlag(parts.esl, 'is-off', !p.eslKeeps);
+    setText(parts.cbst, this.balanced(p, name));
     const distance = p.has ? boundaryDistance(maps, p.x, p.y, REACH) : 0;
     setText(parts.edge, !p.has ? '' : distance > REACH ? `> ${REACH} px from boundary` : `${distance.toFixed(distance % 1 ? 1 : 0)} px from boundary`);
+  }
+
+  /** What CBST makes of the pixel, while a pane shows it. */
+  balanced(p, name) {
+    const { classBalanced, image } = this.session;
+    const held = classBalanced.isShown && classBalanced.current;
+    if (!held || !p.has) return '';
+    const c = held.labels[p.y * image.maps.W + p.x];
+    return c === IGNORE ? 'CBST drops' : `CBST keeps${c === p.c ? '' : ` as ${name(c)}`}`;
   }
 
   drawTruth(p, name) {

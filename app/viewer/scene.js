@@ -9,6 +9,7 @@ export class Scene {
     this.maps = null;
     this.selection = null;
     this.thresholds = null;
+    this.classBalanced = null; // CBST's labels of the image, once they are there
     this.g = null;
     this.colorBy = 'class';
     this.photoShare = 0;

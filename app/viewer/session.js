@@ -1,4 +1,5 @@
 // What all screens of one page share about one store: thresholds, the image, what is hidden, the last recipe.
+import { ClassBalanced } from './class-balanced.js';
 import { ImageCache } from './images.js';
 import { Selection } from './selection.js';
 import { SetHistogram } from './set-histogram.js';
@@ -40,6 +41,7 @@ export class Session {
     this.committed = copyRule(this.rule);
     this.inputTime = 0;
     this.boundary = null;
+    this.classBalanced = new ClassBalanced(this);
   }
 
   on(topic, listener) {

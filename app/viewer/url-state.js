@@ -1,4 +1,5 @@
 // The whole view in the URL's hash: copying the link copies the pixels.
+import { DEFAULT_PORTION } from './class-balanced.js';
 import { MODES } from './thresholds.js';
 
 /** View -> hash without '#': tab, store, image, viewport, thresholds, overrides, panes, filter. */
@@ -20,6 +21,7 @@ export function encodeView(view) {
   if (view.sort && view.sort !== 'index') parts.set('by', view.sort);
   if (view.scope && view.scope !== 'image') parts.set('n', view.scope);
   if (view.mix) parts.set('mix', String(view.mix));
+  if (view.portion && view.portion !== DEFAULT_PORTION) parts.set('cb', String(+view.portion.toFixed(4)));
   if (view.colorBy && view.colorBy !== 'class') parts.set('c', view.colorBy);
   return parts.toString().replace(/%2C/g, ',').replace(/%3A/g, ':');
 }
@@ -57,6 +59,7 @@ export function decodeView(hash) {
   if (at.length === 3 && at.every(Number.isFinite) && at[2] > 0) view.camera = at;
   if (parts.has('p')) view.panes = parts.get('p').split(',');
   if (parts.has('hide')) view.hidden = parts.get('hide').split(',').map(Number).filter(Number.isInteger);
+  if (unit(parts.get('cb')) > 0) view.portion = unit(parts.get('cb'));
   if (unit(parts.get('mix')) !== null) view.mix = unit(parts.get('mix'));
   if (parts.has('nu') || parts.has('mu')) {
     view.rule = {

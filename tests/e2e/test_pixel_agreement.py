@@ -24,6 +24,7 @@ from esl.store.predictions import PredictionStore, StoreManifest
 
 NUM_RECIPES = 20
 HANDLE = "[...document.querySelectorAll('#esl-screen-inspect, #esl-screen-inspect *')].find((e) => e.__esl)?.__esl"
+PORTIONS = (0.2, 0.05, 0.5, 0.9)
 PANES = ("ssl", "esl", "ssl-esl", "esl-ssl")
 
 
@@ -176,3 +177,35 @@ def test_canvas_export_and_equations_agree(
         for key in ("ssl", "esl"):
             png = cv2.imread(str(files[key] / Path(image_id).with_suffix(".png")), cv2.IMREAD_UNCHANGED)
             np.testing.assert_array_equal(png, expected[key], err_msg=f"exported {key}, {rule}")
+
+
+def test_cbsts_pane_shows_what_is_exported(
+    served: tuple[Server, PredictionStore], watch: Callable[..., Watched], tmp_path: Path
+) -> None:
+    server, store = served
+    page = watch().page
+    page.goto(f"{server.url}/#tab=inspect&p=photo,cbst&cb={PORTIONS[0]}")
+    seen = 0
+    for k, portion in enumerate(PORTIONS):
+        out = tmp_path / str(k)
+        arguments = ["--store", str(store.directory), "--out", str(out), "--criterion", "class_balanced"]
+        assert run_export([*arguments, "--portion", str(portion)]) == 0
+        index = k % len(store.image_ids)
+        page.wait_for_function(f"{HANDLE}?.session?.image?.maps && {HANDLE}.screen.grid.scene.g != null")
+        page.evaluate(
+            f"([i, p]) => {{ {HANDLE}.show(i); {HANDLE}.session.classBalanced.setPortion(p); }}", [index, portion]
+        )
+        page.wait_for_function(
+            f"([i, p]) => {HANDLE}.session.classBalanced.current?.key?.startsWith(`${{i}}|${{p}}|`)",
+            arg=[index, portion],
+        )
+        png = cv2.imread(str(out / Path(store.image_ids[index]).with_suffix(".png")), cv2.IMREAD_UNCHANGED)
+        assert png is not None
+        np.testing.assert_array_equal(drawn(page, "cbst", png.shape), png, err_msg=f"portion {portion}")
+        seen += int((png != IGNORE).sum())
+    assert seen > 0
+    assert f"cb={PORTIONS[-1]}" in page.evaluate("new Promise((r) => setTimeout(() => r(location.hash), 600))")
+    note = page.locator(".esl-pane[data-kind=cbst] .esl-pane-note").inner_text()
+    assert "kept" in note
+    assert "relabelled" in note
+    assert "thresholds" in page.locator(".esl-slider.is-portion").inner_text()
