@@ -18,6 +18,7 @@ VERBS = {
     "evaluate": ("esl.cli.evaluate", "mIoU of a checkpoint or a store, with its protocol"),
     "audit": ("esl.cli.audit", "coverage and error rate of SSL's and ESL's pseudo-labels (Table 4)"),
     "export": ("esl.cli.export", "write pseudo-labels of a store as PNG files"),
+    "spatial-prior": ("esl.cli.spatial_prior", "where each class lies in source labels, for CBST with spatial priors"),
     "import-weights": ("esl.cli.import_weights", "bring published .pth weights into this project's format"),
     "reproduce": ("esl.cli.reproduce", "a table of the paper from nothing; what has a row is not run again"),
     "report": ("esl.cli.report", "the paper's tables from finished rows, beside its own numbers"),

@@ -28,6 +28,7 @@ def audit(
     thresholds_from: Path = Path(),
     portion: float | None = None,
     sample_every: int = 1,
+    spatial_prior: Path = Path(),
     json: bool = False,
 ) -> int:
     """Coverage and error rate of SSL's, ESL's and CBST's pseudo-labels, per class. The first call reads labels, later ones a cache.
@@ -45,6 +46,7 @@ def audit(
         thresholds_from: another store whose medians to use, e.g. that of the training split.
         portion: also CBST's labels, of this share of each predicted class (CBST begins with 0.2); passes over all pixels.
         sample_every: CBST counts every n-th pixel; 1 is exact, the reference code takes 4.
+        spatial_prior: CBST-SP: a file of `spatial-prior`, multiplied to P before the arg max.
         json: print the result as JSON.
     """
     from dataclasses import replace
@@ -65,7 +67,7 @@ def audit(
         rule = with_equal_coverage(audit_histogram(opened, labels, progress=progress), scores, rule)
     result = audit_store(
         opened, rule, labels=labels, scores=scores, with_boundary=boundary, portion=portion, sample_every=sample_every,
-        progress=progress,
+        prior_path=spatial_prior, progress=progress,
     )  # fmt: skip
     show(result, as_json=json)
     return 0

@@ -40,6 +40,7 @@ def export(
     thresholds_from: Path = Path(),
     portion: float = 0.2,
     sample_every: int = 1,
+    spatial_prior: Path = Path(),
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
@@ -50,7 +51,7 @@ def export(
     Args:
         store: a complete prediction store.
         out: the folder to write; new, or one that this command began.
-        criterion: entropy is ESL, max_prob is SSL, class_balanced is CBST, which takes portion and sample_every alone.
+        criterion: entropy is ESL, max_prob is SSL, class_balanced is CBST, which takes portion, sample_every and spatial_prior alone.
         recipe: a saved recipe, instead of the flags for criterion and thresholds.
         mu_star: global threshold over max-prob, Eq. (6).
         nu_star: global threshold over entropy, Eq. (9).
@@ -63,6 +64,7 @@ def export(
         thresholds_from: another store whose medians to use, e.g. that of the training split.
         portion: CBST's share of each predicted class.
         sample_every: CBST counts every n-th pixel; 1 is exact, the reference code takes 4.
+        spatial_prior: CBST-SP: a file of `spatial-prior`, multiplied to P before the arg max.
         dry_run: only say what would be written.
         json: print the result as JSON.
     """
@@ -77,15 +79,17 @@ def export(
     if criterion == "class_balanced":
         if recipe != Path() or thresholds_from != Path() or override or mu_override or dry_run:
             raise ConfigError(
-                "Class-balanced labels take portion and sample_every; leave out recipe, overrides, thresholds-from and "
+                "Class-balanced labels take portion, sample_every and spatial_prior; leave out recipe, overrides, thresholds-from and "
                 "dry-run."
             )
         balanced = export_class_balanced(
-            opened, out, portion=portion, sample_every=sample_every, kinds=chosen_kinds, naming=naming,
+            opened, out, portion=portion, sample_every=sample_every, prior_path=spatial_prior, kinds=chosen_kinds, naming=naming,
             command=sys.argv, progress=ProgressLine("export"),
         )  # fmt: skip
         show(balanced, as_json=json)
         return 0
+    if spatial_prior != Path():
+        raise ConfigError("A spatial prior belongs to --criterion class_balanced.")
     medians = opened if thresholds_from == Path() else PredictionStore.open(thresholds_from)
     rule = rule_of(mu_star, nu_star, mode, override, mu_override, opened.class_set.names)
     chosen, mask = Recipe(store=medians.store_hash, criterion=criterion, rule=rule), None

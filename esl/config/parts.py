@@ -181,6 +181,8 @@ class PseudoLabelConfig:
     """CBST: what each further round of self-training adds to `portion`, up to one half."""
     sample_every: int = 1
     """CBST: count every n-th pixel of a class only; the reference code takes 4, 1 is exact."""
+    spatial_prior: Path = Path()
+    """CBST-SP: a file of `python -m esl spatial-prior`, multiplied to P before the arg max; empty for none."""
     mu_overrides: Mapping[int, float] = field(default_factory=dict)
     """Train id -> mu of that class, in place of the rule's."""
     nu_overrides: Mapping[int, float] = field(default_factory=dict)
@@ -196,6 +198,10 @@ class PseudoLabelConfig:
         faults.check(
             self.criterion != "class_balanced" or self.source in ("none", "store"),
             f"class_balanced labels come from a store, got source {self.source}",
+        )
+        faults.check(
+            self.criterion == "class_balanced" or self.spatial_prior == Path(),
+            f"a spatial_prior belongs to class_balanced labels, got criterion {self.criterion}",
         )
         faults.raise_if_any()
 

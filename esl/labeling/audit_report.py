@@ -171,12 +171,15 @@ class ClassBalancedSetting:
     sample_every: int
     thresholds: NDArray[np.uint16] = field(repr=False)
     """(C,) over P, times 65535."""
+    spatial_prior: str = ""
+    """Digest of the spatial prior, if any."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "portion": self.portion,
             "sample_every": self.sample_every,
+            **({"spatial_prior": self.spatial_prior} if self.spatial_prior else {}),
             "thresholds": self.thresholds.tolist(),
         }
 

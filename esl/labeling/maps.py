@@ -79,6 +79,7 @@ def derive_maps(
     interpolate: Interpolate = "probs",
     second: bool = False,
     divisors: Sequence[float] | NDArray[np.floating] | None = None,
+    prior: NDArray[np.float32] | None = None,
     valid: tuple[int, int] | None = None,
     num_threads: int | None = None,
     source: str = "the network's output",
@@ -95,6 +96,8 @@ def derive_maps(
         interpolate: `probs` resizes probabilities, `logits` resizes logits.
         second: also derive the second class and its probability.
         divisors: C positive numbers; also derive `argmax_c P(c) / divisor(c)`.
+        prior: (C, h, w) from 0 to 1, multiplied to the probabilities before all else (CBST-SP); label, max-prob and
+            entropy are then those of the products.
         valid: (h, w) of the region, from the top left corner of the map, that shows the image.
         num_threads: threads to use; by default one in a worker process, else one per core (8 at most).
         source: names the image in errors.
@@ -102,9 +105,10 @@ def derive_maps(
     Raises:
         DataError: the logits hold NaN or Inf.
         ShapeError: the shape, type or a size does not fit.
-        ConfigError: `interpolate` or a divisor makes no sense.
+        ConfigError: `interpolate`, a divisor or the prior makes no sense.
     """
     _check(logits, map_size, valid, interpolate, source)
+    _check_prior(prior, logits.shape, interpolate, valid in (None, map_size), source)
     values = np.ascontiguousarray(logits, np.float32)
     num_classes, height, width = values.shape
     factors = _factors(divisors, num_classes)
@@ -119,6 +123,7 @@ def derive_maps(
     if interpolate == "probs":
         low: NDArray[np.floating] = np.empty_like(values)
         _over_rows(lambda first, last: softmax_rows(values, low, first, last), height, num_threads)
+        low = low if prior is None else low * prior
         kernel: Callable[..., None] = maps_from_probs
     else:
         low = values.astype(np.float64)
@@ -225,6 +230,22 @@ def _check(
     if not np.isfinite(logits).all():
         raise DataError(
             f"Logits must be finite numbers; {source} holds NaN or Inf. Check the checkpoint, or use --precision fp32."
+        )
+
+
+def _check_prior(
+    prior: NDArray[np.float32] | None, shape: tuple[int, ...], interpolate: str, is_whole: bool, source: str
+) -> None:
+    if prior is None:
+        return
+    if prior.shape != shape or prior.dtype != np.float32:
+        raise ShapeError(f"A prior must be {shape} in float32, as {source}; got {prior.dtype} {prior.shape}.")
+    if not (np.isfinite(prior).all() and prior.min() >= 0 and prior.max() <= 1):
+        raise DataError(f"A prior must hold numbers from 0 to 1; got {prior.min()} to {prior.max()}.")
+    if interpolate != "probs" or not is_whole:
+        raise ConfigError(
+            f"A spatial prior needs probabilities that are resized, of images that fill the map; {source} has "
+            f"{interpolate} and {'a whole' if is_whole else 'a padded'} map."
         )
 
 

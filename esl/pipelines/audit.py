@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from esl.errors import ConfigError, DataError
 from esl.files import read_json, write_json
 from esl.labeling.audit import AuditHistogram, audit
@@ -29,7 +26,8 @@ from esl.pipelines.audit_pass import (
 from esl.pipelines.targets import Targets
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import PredictionStore
-from esl.training.pseudo_labels import StoredPseudoLabels, store_thresholds
+from esl.training.class_balanced import ClassBalancedPseudoLabels, class_balanced_labels
+from esl.training.pseudo_labels import StoredPseudoLabels
 
 Shares = Mapping[str, Mapping[str, Mapping[str, float] | None]]
 
@@ -86,6 +84,7 @@ def audit_store(
     with_boundary: bool = False,
     portion: float | None = None,
     sample_every: int = 1,
+    prior_path: Path = Path(),
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
 ) -> StoreAudit:
@@ -104,6 +103,7 @@ def audit_store(
         with_boundary: also count how near to borders the kept pixels lie.
         portion: also audit CBST's labels, of this share of each predicted class; a pass per portion and rule.
         sample_every: CBST counts every n-th pixel of a class; 1 is exact.
+        prior_path: CBST-SP's file of spatial priors; the empty path is CBST.
         progress: told after each image of a pass.
         should_stop: asked before each image of a pass.
 
@@ -117,9 +117,14 @@ def audit_store(
     histogram = audit_histogram(store, labels, progress=progress, should_stop=should_stop, key=key)
     report = audit(histogram, store.histogram() if scores is None else scores, rule, store.class_set.names)
     if portion is not None:
-        thresholds = _class_balanced_thresholds(store, scores, portion, sample_every)
-        setting = ClassBalancedSetting(portion=portion, sample_every=sample_every, thresholds=thresholds)
-        counts = class_balanced_counts(store, labels, setting, report.thresholds, key, progress, should_stop)
+        balanced = _class_balanced(store, scores, portion, sample_every, prior_path)
+        setting = ClassBalancedSetting(
+            portion=portion,
+            sample_every=sample_every,
+            thresholds=balanced.thresholds,
+            spatial_prior=balanced.prior.digest if balanced.prior else "",
+        )
+        counts = class_balanced_counts(store, labels, balanced, report.thresholds, key, progress, should_stop)
         report = report.with_class_balanced(setting, counts)
     boundary = None
     if with_boundary:
@@ -145,14 +150,14 @@ def audit_store(
     )
 
 
-def _class_balanced_thresholds(
-    store: PredictionStore, scores: ScoreHistogram | None, portion: float, sample_every: int
-) -> NDArray[np.uint16]:
+def _class_balanced(
+    store: PredictionStore, scores: ScoreHistogram | None, portion: float, sample_every: int, prior_path: Path
+) -> ClassBalancedPseudoLabels:
     if scores is None:
-        return store_thresholds(store, portion, sample_every)
-    if sample_every > 1:
-        raise ConfigError("CBST's thresholds of another store count every pixel: leave out sample_every.")
-    return class_balanced_thresholds(scores, portion)
+        return class_balanced_labels(store.directory, portion, sample_every, prior_path)
+    if sample_every > 1 or prior_path != Path():
+        raise ConfigError("CBST's thresholds of another store take neither sample_every nor a spatial prior.")
+    return ClassBalancedPseudoLabels(store.directory, "", class_balanced_thresholds(scores, portion))
 
 
 def audit_histogram(

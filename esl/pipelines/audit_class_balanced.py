@@ -6,19 +6,18 @@ import numpy as np
 
 from esl.errors import DataError
 from esl.files import read_json, write_json
-from esl.labeling.audit_report import ClassBalancedSetting
-from esl.labeling.class_balanced import class_balanced_divisors
 from esl.labeling.class_balanced_audit import ClassBalancedCounts
 from esl.labeling.thresholds import Counts, Thresholds
 from esl.pipelines.audit_pass import CACHE_NAME, Labels, images_with_progress, may_keep, truth_of
 from esl.progress import Progress, ShouldStop
 from esl.store.predictions import PredictionStore
+from esl.training.class_balanced import ClassBalancedPseudoLabels
 
 
 def class_balanced_counts(
     store: PredictionStore,
     labels: Labels,
-    setting: ClassBalancedSetting,
+    balanced: ClassBalancedPseudoLabels,
     beside: Thresholds,
     key: str,
     progress: Progress,
@@ -29,7 +28,7 @@ def class_balanced_counts(
     Args:
         store: complete, or as far as it is.
         labels: ground truth.
-        setting: CBST's thresholds.
+        balanced: CBST's labels.
         beside: SSL's and ESL's thresholds.
         key: identity of logits and labels.
         progress: told after each image of a pass.
@@ -39,7 +38,8 @@ def class_balanced_counts(
         DataError: a label cannot be used.
         AuditStopped: `should_stop` said so.
     """
-    content = b"".join(values.tobytes() for values in (setting.thresholds, beside.mu, beside.nu))
+    content = b"".join(values.tobytes() for values in (balanced.thresholds, beside.mu, beside.nu))
+    content += balanced.prior.digest.encode() if balanced.prior else b""
     path = store.directory / CACHE_NAME / f"{key}-cbst-{hashlib.sha256(content).hexdigest()[:12]}.json"
     shape = (3, store.class_set.num_classes, 3)
     if path.is_file():
@@ -49,10 +49,9 @@ def class_balanced_counts(
                 return kept
         except (DataError, KeyError, TypeError, ValueError):
             pass  # a damaged cache is made anew
-    counts = ClassBalancedCounts(setting.thresholds, beside)
-    divisors = class_balanced_divisors(setting.thresholds)
+    counts = ClassBalancedCounts(balanced.thresholds, beside)
     for image_id in images_with_progress(store, progress, should_stop):
-        counts.update(store.maps(image_id, divisors=divisors), truth_of(labels, image_id))
+        counts.update(balanced.maps(store, image_id), truth_of(labels, image_id))
     if may_keep(store):
         write_json(path, {"counts": counts.counts.tolist()})
     return counts.counts

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from esl.classes import IGNORE
 from esl.errors import ConfigError, DataError
-from esl.labeling.class_balanced import class_balanced_divisors, select_class_balanced
+from esl.labeling.class_balanced import select_class_balanced
 from esl.labeling.thresholds import ThresholdRule, class_thresholds
 from esl.pipelines.export import ExportReport
 from esl.pipelines.export_folder import ExportFolder
 from esl.pipelines.export_kinds import Naming, Selected, file_names, file_of, layers_of
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import PredictionStore
-from esl.training.pseudo_labels import store_thresholds
+from esl.training.class_balanced import class_balanced_labels
 
 CLASS_BALANCED_KINDS = ("train_ids", "label_ids", "color")
 """What can be written: the others compare SSL with ESL."""
@@ -25,6 +25,7 @@ def export_class_balanced(
     *,
     portion: float = 0.2,
     sample_every: int = 1,
+    prior_path: Path = Path(),
     kinds: Sequence[str] = ("train_ids",),
     naming: Naming = "path",
     command: Sequence[str] = (),
@@ -38,6 +39,7 @@ def export_class_balanced(
         out_dir: a new folder, or one that the same export began.
         portion: share of each predicted class that sets its threshold.
         sample_every: 1 counts all pixels, 4 counts as the reference code does.
+        prior_path: a file of spatial priors (CBST-SP); the empty path is CBST.
         kinds: some of `CLASS_BALANCED_KINDS`.
         naming: see `export_kinds.Naming`.
         command: for the record.
@@ -55,7 +57,8 @@ def export_class_balanced(
         )
     if not store.is_complete:
         raise DataError(f"Thresholds need the whole set; {store.directory} is not complete. Let extract finish first.")
-    thresholds = store_thresholds(store, portion, sample_every)
+    labels = class_balanced_labels(store.directory, portion, sample_every, prior_path)
+    thresholds = labels.thresholds
     layers = layers_of(kinds, store.class_set, store.manifest.label_format)
     stems = file_names(store.image_ids, naming)
     header = {
@@ -64,6 +67,7 @@ def export_class_balanced(
         "criterion": "class_balanced",
         "portion": portion,
         "sample_every": sample_every,
+        **({} if labels.prior is None else {"spatial_prior": labels.prior.digest}),
         "thresholds": dict(zip(store.class_set.names, thresholds.tolist(), strict=True)),
         "threshold_scale": 65535,
         "store_hash": store.store_hash,
@@ -74,13 +78,12 @@ def export_class_balanced(
     }
     out = ExportFolder(Path(out_dir), header)
     out.begin(None, None)
-    divisors = class_balanced_divisors(thresholds)
     unused = class_thresholds(store.histogram(), ThresholdRule())
     kept = total = done = 0
     for image_id in store.image_ids:
         if should_stop():
             break
-        maps = store.maps(image_id, divisors=divisors)
+        maps = labels.maps(store, image_id)
         one = Selected(maps, select_class_balanced(maps, thresholds), unused)
         for layer in layers:
             out.put(file_of(layer, stems[image_id], naming), layer.values(one), layer)

@@ -181,7 +181,8 @@ def _audited(store_dir: Path, config: TrainConfig) -> dict[str, Any]:
     rule = ThresholdRule(mu_star=labels.mu_star, nu_star=labels.nu_star, mode=labels.mode)
     side = {"max_prob": "ssl", "entropy": "esl", "class_balanced": "cbst"}[labels.criterion]
     portion = labels.portion if side == "cbst" else None
-    rows = audit_store(store, rule, portion=portion, sample_every=labels.sample_every).report.rows()
+    options = {"sample_every": labels.sample_every, "prior_path": labels.spatial_prior}
+    rows = audit_store(store, rule, portion=portion, **options).report.rows()  # type: ignore[arg-type]
     coverages, errors = ([_percent(row[f"{side}_{what}"]) for row in rows] for what in ("coverage", "error_rate"))
     return {
         "coverage": coverages[-1],

@@ -18,7 +18,8 @@ from esl.errors import CheckpointError, ConfigError, EslError
 from esl.files import read_json
 from esl.models.predictor import resolve_device, resolve_precision
 from esl.store.runs import RunDirectory
-from esl.training.pseudo_labels import ClassBalancedPseudoLabels, FolderPseudoLabels, StoredPseudoLabels
+from esl.training.class_balanced import ClassBalancedPseudoLabels
+from esl.training.pseudo_labels import FolderPseudoLabels, StoredPseudoLabels
 
 Accelerator = Literal["auto", "cpu", "cuda"]
 PseudoLabels = StoredPseudoLabels | FolderPseudoLabels | ClassBalancedPseudoLabels

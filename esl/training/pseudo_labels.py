@@ -16,12 +16,12 @@ from esl.config import PseudoLabelConfig
 from esl.errors import ConfigError, DataError
 from esl.files import safe_join, sha256_of
 from esl.images import read_label
-from esl.labeling.class_balanced import class_balanced_divisors, class_balanced_thresholds, select_class_balanced
 from esl.labeling.maps import SCALE, PredictionMaps
 from esl.labeling.selection import select_pseudo_label
-from esl.labeling.thresholds import Criterion, ScoreHistogram, ThresholdRule, Thresholds, class_thresholds
+from esl.labeling.thresholds import Criterion, ThresholdRule, Thresholds, class_thresholds
 from esl.store.predictions import PredictionStore
 from esl.store.recipes import Recipe, VerdictMask, load_recipe
+from esl.training.class_balanced import ClassBalancedPseudoLabels, class_balanced_labels
 
 Label = NDArray[np.uint8]
 
@@ -62,53 +62,6 @@ def _without_ties(maps: PredictionMaps, keep_ties: bool) -> PredictionMaps:
     return replace(maps, max_prob=worse_prob, entropy=worse_entropy)
 
 
-@dataclass
-class ClassBalancedPseudoLabels:
-    """Image id -> CBST's pseudo-label from a store; each process opens the store for itself."""
-
-    store_dir: Path
-    digest: str
-    """Changes with the labels."""
-    thresholds: NDArray[np.uint16]
-    """(C,) over P, times 65535."""
-    _store: PredictionStore | None = field(default=None, repr=False)
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**vars(self), "_store": None}
-
-    def __call__(self, image_id: str) -> Label:
-        if self._store is None:
-            self._store = PredictionStore.open(self.store_dir)
-        maps = self._store.maps(image_id, divisors=class_balanced_divisors(self.thresholds))
-        return select_class_balanced(maps, self.thresholds)
-
-
-def class_balanced_labels(store_dir: Path, portion: float, sample_every: int = 1) -> ClassBalancedPseudoLabels:
-    """CBST's labels of all images of a store, whose thresholds are those of the whole set.
-
-    Raises:
-        ConfigError: the portion makes no sense.
-        DataError: there is no store.
-    """
-    store = PredictionStore.open(store_dir)
-    thresholds = store_thresholds(store, portion, sample_every)
-    return ClassBalancedPseudoLabels(store_dir, f"{store.store_hash} cbst {portion} {sample_every}", thresholds)
-
-
-def store_thresholds(store: PredictionStore, portion: float, sample_every: int = 1) -> NDArray[np.uint16]:
-    """CBST's thresholds (C,), times 65535, over the images of a store that are done.
-
-    Raises:
-        ConfigError: the portion makes no sense.
-    """
-    histogram = store.histogram()
-    if sample_every > 1:
-        histogram = ScoreHistogram(store.class_set.num_classes)
-        for image_id in filter(store.has, store.image_ids):
-            histogram.update(store.maps(image_id), every=sample_every)
-    return class_balanced_thresholds(histogram, portion)
-
-
 @dataclass(frozen=True)
 class FolderPseudoLabels:
     """Image id -> pseudo-label from an 8-bit PNG of train ids with the image's relative path."""
@@ -143,7 +96,7 @@ def pseudo_label_source(
     known = set(store.image_ids)
     _refuse_missing([i for i in image_ids if i not in known or not store.has(i)], store_dir)
     if config.criterion == "class_balanced":
-        return class_balanced_labels(store_dir, config.portion, config.sample_every)
+        return class_balanced_labels(store_dir, config.portion, config.sample_every, config.spatial_prior)
     assert recipe is not None
     if store.store_hash != recipe.store:
         raise DataError(

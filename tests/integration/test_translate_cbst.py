@@ -1,5 +1,6 @@
 """CBST as a strategy of self-training: the same labels as from the histograms, in every round."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,25 @@ from esl.errors import ConfigError
 from esl.files import read_json
 from esl.images import read_ids
 from esl.labeling.class_balanced import class_balanced_divisors, class_balanced_thresholds, select_class_balanced
+from esl.labeling.spatial_prior import SpatialPrior
 from esl.pipelines.self_train import SelfTraining, self_train
 from esl.presets import PRESETS
 from esl.store.predictions import PredictionStore
-from esl.training.pseudo_labels import class_balanced_labels, pseudo_label_source
+from esl.training.class_balanced import class_balanced_labels
+from esl.training.pseudo_labels import pseudo_label_source
 from tests.integration.training_world import make_world, tiny_config
 
 LABELS = PseudoLabelConfig(source="store", criterion="class_balanced", portion=0.3)
 
 
 @pytest.fixture(scope="module")
-def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    world, directory = make_world(tmp_path_factory.mktemp("world")), tmp_path_factory.mktemp("experiment") / "e"
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="module")
+def experiment(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("experiment") / "e"
     config = tiny_config(world, steps=1, pseudo_labels=LABELS, selection=SelectionConfig())
     assert self_train(config, directory, SelfTraining(rounds=2))["exit_code"] == 0
     return directory
@@ -62,6 +70,41 @@ def test_it_is_a_strategy_of_every_benchmark_and_comes_from_a_store() -> None:
         PseudoLabelConfig(source="recipe", criterion="class_balanced")
     with pytest.raises(ConfigError, match="portion"):
         PseudoLabelConfig(portion=0.0)
+
+
+def test_spatial_priors_go_from_source_labels_into_training_export_and_audit(
+    world: Path, experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, prior = PredictionStore.open(experiment / "round_0/store"), tmp_path / "prior.npz"
+    command = ["spatial-prior", "--dataset", "camvid", "--split", "day_train", "--data-root", str(world)]
+    assert main([*command, "--size", "20", "30", "--out", str(prior)]) == 0
+    assert "labels: 6" in capsys.readouterr().out
+    assert SpatialPrior.load(prior).steps.shape == (11, 20, 30)
+    # A network of one step may predict one class alone, and one that no label holds: a prior that moves any class.
+    SpatialPrior(np.random.default_rng(0).integers(0, 65536, (11, 20, 30))).save(prior)
+    config = PseudoLabelConfig(
+        source="store", path=store.directory, criterion="class_balanced", portion=0.3, spatial_prior=prior
+    )
+    labels = pseudo_label_source(config, store.class_set, store.image_ids)
+    plain = class_balanced_labels(store.directory, 0.3)
+    assert labels.digest != plain.digest
+    assert any((labels(i) != plain(i)).any() for i in store.image_ids)
+    chosen = ["--store", str(store.directory), "--portion", "0.3", "--spatial-prior", str(prior)]
+    assert main(["export", *chosen, "--criterion", "class_balanced", "--out", str(tmp_path / "out")]) == 0
+    for image_id in store.image_ids:
+        written = read_ids(tmp_path / "out" / Path(image_id).with_suffix(".png"))
+        assert np.array_equal(written, labels(image_id))
+    capsys.readouterr()
+    assert main(["audit", *chosen, "--data-root", str(world), "--json"]) == 0
+    audited = json.loads(capsys.readouterr().out)
+    assert audited["global"]["cbst"]["num_pixels"] == sum(int((labels(i) != 255).sum()) for i in store.image_ids)
+    assert audited["class_balanced"]["spatial_prior"] == SpatialPrior.load(prior).digest
+    assert main(["export", *chosen, "--out", str(tmp_path / "esl")]) == 2  # ESL takes no prior
+    assert (
+        main(["export", *chosen[:-1], str(tmp_path / "gone.npz"), "--criterion", "class_balanced", "--out", "x"]) == 2
+    )
+    with pytest.raises(ConfigError, match="spatial_prior belongs"):
+        PseudoLabelConfig(spatial_prior=prior)
 
 
 def test_an_export_writes_these_labels(experiment: Path, tmp_path: Path) -> None:

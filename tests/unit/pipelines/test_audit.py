@@ -12,7 +12,7 @@ from esl.labeling.selection import is_kept, select_pseudo_label
 from esl.labeling.thresholds import ThresholdRule, class_thresholds
 from esl.pipelines.audit import audit_store
 from esl.pipelines.audit_pass import AuditStopped
-from esl.training.pseudo_labels import class_balanced_labels
+from esl.training.class_balanced import class_balanced_labels
 from tests.unit.pipelines.stored_world import IDS, FakeLabels, fill_store
 
 RULE = ThresholdRule(mu_star=0.8, nu_star=0.3, nu_overrides={2: 0.4})

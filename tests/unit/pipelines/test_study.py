@@ -12,7 +12,7 @@ from esl.pipelines import reproduce as reproduce_module
 from esl.pipelines.reproduce import StudyPlaces, describe_plan, missing
 from esl.pipelines.study import Trial, benchmark_of, trials_of
 from esl.store.experiments import ExperimentRow, write_row
-from esl.training.pseudo_labels import class_balanced_labels
+from esl.training.class_balanced import class_balanced_labels
 from tests.unit.pipelines.stored_world import fill_store
 
 
