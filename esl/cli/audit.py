@@ -60,11 +60,12 @@ def audit(
     opened = PredictionStore.open(store)
     manifest = opened.manifest if data_root == Path() else replace(opened.manifest, root=str(data_root.absolute()))
     labels = Targets.of(manifest)
-    scores = opened.histogram() if thresholds_from == Path() else PredictionStore.open(thresholds_from).histogram()
+    scores = None if thresholds_from == Path() else PredictionStore.open(thresholds_from).histogram()
     rule = rule_of(mu_star, nu_star, mode, override, mu_override, opened.class_set.names)
     progress = ProgressLine("audit")
     if match_coverage:
-        rule = with_equal_coverage(audit_histogram(opened, labels, progress=progress), scores, rule)
+        medians = opened.histogram() if scores is None else scores
+        rule = with_equal_coverage(audit_histogram(opened, labels, progress=progress), medians, rule)
     result = audit_store(
         opened, rule, labels=labels, scores=scores, with_boundary=boundary, portion=portion, sample_every=sample_every,
         prior_path=spatial_prior, progress=progress,

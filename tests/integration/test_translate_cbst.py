@@ -95,7 +95,7 @@ def test_spatial_priors_go_from_source_labels_into_training_export_and_audit(
         written = read_ids(tmp_path / "out" / Path(image_id).with_suffix(".png"))
         assert np.array_equal(written, labels(image_id))
     capsys.readouterr()
-    assert main(["audit", *chosen, "--data-root", str(world), "--json"]) == 0
+    assert main(["audit", *chosen, "--data-root", str(tmp_path / "no_labels"), "--json"]) == 0
     audited = json.loads(capsys.readouterr().out)
     assert audited["global"]["cbst"]["num_pixels"] == sum(int((labels(i) != 255).sum()) for i in store.image_ids)
     assert audited["class_balanced"]["spatial_prior"] == SpatialPrior.load(prior).digest

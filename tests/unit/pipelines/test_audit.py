@@ -160,5 +160,7 @@ def test_the_command_prints_cbst_beside_the_others(tmp_path: Path, capsys: pytes
     fill_store(tmp_path / "s")
     assert main(["audit", "--store", str(tmp_path / "s"), "--portion", "0.2"]) == 0
     assert "CBST's portion 0.2" in capsys.readouterr().out
+    assert main(["audit", "--store", str(tmp_path / "s"), "--portion", "0.2", "--sample-every", "4"]) == 0
+    capsys.readouterr()
     assert main(["audit", "--store", str(tmp_path / "s"), "--portion", "0.2", "--json"]) == 0
     assert 0 < json.loads(capsys.readouterr().out)["global"]["cbst"]["coverage"] < 1
