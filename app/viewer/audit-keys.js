@@ -12,7 +12,7 @@ export function auditBindings(screen) {
     { keys: ['g'], name: 'Blind: hide ground truth', run: () => session.setBlind(!session.blind) },
     { keys: ['f'], name: 'Fit the image', run: () => screen.grid.fit() },
     { keys: ['c'], name: 'Back to the arc', run: () => screen.frames.request('view', 'frame') },
-    { keys: ['r'], name: 'Retry what failed', run: () => { screen.outbox.flush(); if (screen.item) session.show(screen.item.i, true); } },
+    { keys: ['r'], name: 'Retry what failed', run: () => { screen.outbox.retry(); if (screen.item) session.show(screen.item.i, true); } },
     { keys: ['Ctrl+s'], name: 'Save recipe', always: true, run: () => screen.context.top.recipe.store() },
   ];
 }

@@ -17,7 +17,7 @@ const WRONG = { drop: true, relabel: true, keep: false, unsure: null };
 export function verdictBody({ id, session, item, decision, user, recipe, note }) {
   const body = {
     id, sid: session.sid, i: item.i, item: item.key, decision: decision.decision, runs: item.runs, pred: item.pred, second: item.second,
-    weight: item.weight, recipe: recipe ?? null, blind: session.blind, note: [decision.note, note].filter(Boolean).join('; '), user,
+    weight: item.weight, recipe: recipe ?? '', blind: session.blind, note: [decision.note, note].filter(Boolean).join('; '), user,
   };
   if (decision.decision === 'relabel') body.relabel_to = item.relabelTo ?? item.second;
   return body;

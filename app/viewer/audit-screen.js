@@ -35,6 +35,7 @@ export class AuditScreen {
     this.probe = new Probe(session);
     this.outbox = new Outbox(session.sid, (verdict) => session.api.postVerdict(verdict));
     this.outbox.onchange = () => this.drawProgress();
+    this.outbox.onrefused = (why) => context.say(`The server does not take a verdict. ${why}`, () => this.outbox.retry());
     this.side = new AuditSide(this);
     this.root = el('main', { class: 'esl-audit' }, this.buildQueue(), el('div', { class: 'esl-centre' }, this.grid.root, this.probe.line), this.side.root);
     this.bindings = auditBindings(this);
@@ -70,15 +71,23 @@ export class AuditScreen {
     this.grid.scene.setTables(session.info.class_colors, session.hidden);
     this.cards.draw();
     this.side.build();
+    this.reading = this.readVerdicts();
     if (this.items.length === 0) this.load();
-    try {
-      this.verdicts = standing((await session.api.verdicts(session.sid)).verdicts ?? []);
-    } catch (error) {
-      this.context.say(`Earlier verdicts could not be read. ${error.message}`, () => this.onInfo());
-    }
+    await this.reading;
     this.outbox.flush();
     this.drawQueueMarks();
     this.drawProgress();
+  }
+
+  /** What stands on the server, and what has not got there yet. */
+  async readVerdicts() {
+    try {
+      const { verdicts = [] } = await this.session.api.verdicts(this.session.sid);
+      this.verdicts = standing([...verdicts, ...this.done.map((d) => d.verdict), ...this.outbox.entries]);
+    } catch (error) {
+      this.verdicts = standing([...this.verdicts, ...this.outbox.entries]);
+      this.context.say(`Earlier verdicts could not be read. ${error.message}`, () => this.onInfo());
+    }
   }
 
   /** Ask for arcs at the thresholds on screen. */
@@ -92,7 +101,7 @@ export class AuditScreen {
       seed: this.seed.valueAsNumber || 0, limit: this.limit.valueAsNumber || 100,
     };
     try {
-      const answer = await session.api.queue(session.sid, body);
+      const [answer] = await Promise.all([session.api.queue(session.sid, body), this.reading]); // where to begin depends on both
       this.items = answer.items;
       this.fillQueue();
       const of = answer.num_candidates > 0 ? ` of ${answer.num_candidates}` : '';

@@ -11,7 +11,10 @@ import { tableCsv } from '../../app/viewer/table-csv.js';
 import { showTime } from '../../app/viewer/job-card.js';
 
 const answer = (status, body) => ({ ok: status < 400, status, statusText: 'x', json: async () => body, arrayBuffer: async () => body });
-const storage = () => { const held = new Map(); return { getItem: (k) => held.get(k) ?? null, setItem: (k, v) => held.set(k, v) }; };
+const storage = () => {
+  const held = new Map();
+  return { getItem: (k) => held.get(k) ?? null, setItem: (k, v) => held.set(k, v), removeItem: (k) => held.delete(k), key: (n) => [...held.keys()][n], get length() { return held.size; } };
+};
 
 test('a lost connection and a 5xx are tried again; a 4xx is told at once in the server’s words', async () => {
   let calls = 0;
@@ -88,17 +91,46 @@ test('twenty rapid verdicts are all sent, each once, in order', async () => {
   assert.deepEqual(sent, Array.from({ length: 20 }, (_, k) => k));
 });
 
-test('an unsent verdict can be withdrawn; a refused one does not block the rest', async () => {
-  const box = new Outbox('w', async (v) => { if (v.id === 'bad') throw Object.assign(new Error('refused'), { status: 400 }); throw Object.assign(new Error('down'), { status: 0 }); }, storage());
+test('an unsent verdict can be withdrawn; a refused one does not block the rest and is not lost', async () => {
+  const held = storage();
+  const said = [];
+  let takes = false;
+  const box = new Outbox('w', async (v) => {
+    if (takes) return;
+    throw v.id === 'bad' ? Object.assign(new Error('refused'), { status: 400 }) : Object.assign(new Error('down'), { status: 0 });
+  }, held);
+  box.onrefused = (why) => said.push(why);
   box.add({ id: 'bad' });
   box.add({ id: 'good' });
   await new Promise((r) => setTimeout(r, 5));
   clearTimeout(box.timer);
-  assert.equal(box.refused.message, 'refused');
-  assert.deepEqual(box.entries.map((e) => e.id), ['good']);
+  assert.deepEqual(said, ['refused']);
+  assert.equal(box.lastError, 'down', 'the one behind it was tried');
+  assert.deepEqual(box.entries.map((e) => e.id), ['bad', 'good']);
   assert.ok(box.withdraw('good'));
   assert.ok(!box.withdraw('good'));
+  assert.deepEqual(new Outbox('w', async () => {}, held).entries, [{ id: 'bad' }], 'it is still there after a reload');
+  takes = true;
+  await box.flush();
+  assert.equal(box.size, 1, 'what was refused is asked again on request only');
+  await box.retry();
+  assert.equal(box.size, 0);
   assert.notEqual(newId(), newId());
+});
+
+test('two tabs of one browser keep each other’s unsent verdicts', async () => {
+  const held = storage();
+  const down = async () => { throw Object.assign(new Error('down'), { status: 0 }); };
+  const tabs = [new Outbox('t', down, held), new Outbox('t', down, held)];
+  for (let k = 0; k < 6; k++) tabs[k % 2].add({ id: `v${k}` });
+  await new Promise((r) => setTimeout(r, 5));
+  for (const tab of tabs) clearTimeout(tab.timer);
+  const sent = [];
+  const next = new Outbox('t', async ({ id }) => { sent.push(id); }, held);
+  assert.equal(next.size, 6);
+  await next.flush();
+  assert.deepEqual(sent.sort(), ['v0', 'v1', 'v2', 'v3', 'v4', 'v5']);
+  assert.equal(held.length, 0);
 });
 
 test('Wilson intervals: known values, and weights lower the effective n', () => {
