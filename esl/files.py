@@ -59,6 +59,23 @@ def atomic_writer(path: Path | str) -> Iterator[IO[bytes]]:
         raise
 
 
+def is_partial(path: Path) -> bool:
+    """Whether a file is what `atomic_writer` was writing, or left when its process was killed."""
+    return path.name.startswith(".") and path.name.endswith(PARTIAL_SUFFIX)
+
+
+def sweep_partial_files(directory: Path, pattern: str = "*") -> None:
+    """Remove what killed writers left; only for a folder in which nobody else writes now.
+
+    Args:
+        directory: where; a missing one has nothing to sweep.
+        pattern: `*` looks into the folder alone, `**/*` below it too.
+    """
+    for path in directory.glob(pattern):
+        if is_partial(path) and path.is_file():
+            _remove_quietly(str(path))
+
+
 def _remove_quietly(name: str) -> None:
     try:
         os.unlink(name)

@@ -27,7 +27,7 @@ from esl.config import (
 )
 from esl.config.translation import TranslationConfig
 from esl.errors import ConfigError
-from esl.files import read_json, write_json
+from esl.files import read_json, sweep_partial_files, write_json
 from esl.pipelines.evaluate import evaluate_checkpoint
 from esl.pipelines.extract import extract
 from esl.pipelines.precheck import require_sound
@@ -244,6 +244,7 @@ class _Procedure:
 
 def _begin(config: BdlConfig, directory: Path) -> dict[str, Any]:
     path, told = directory / EXPERIMENT, config.to_json()
+    sweep_partial_files(directory)
     if not path.is_file():
         record: dict[str, Any] = {"format": FORMAT, "version": 1, **told, "stages": {}}
         write_json(path, record)

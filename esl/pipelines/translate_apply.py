@@ -27,7 +27,7 @@ from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
 from esl.data.transforms import resize_image
 from esl.errors import ConfigError, DataError
-from esl.files import read_json, safe_join, write_json, write_text
+from esl.files import is_partial, read_json, safe_join, sweep_partial_files, write_json, write_text
 from esl.images import image_size, read_ids, read_image, resize_label, write_png
 from esl.models.translation import Generator
 from esl.pipelines.precheck import require_sound
@@ -99,6 +99,7 @@ def apply_translation(
     dataset = _open(trained, plan)
     require_sound(dataset, with_labels=plan.direction == "to_target")
     manifest = _begin(folder, out, plan, dataset)
+    sweep_partial_files(out, "**/*")  # of an earlier call that was killed
     waiting = [i for i in dataset.image_ids if not _translated(out, i).is_file()]
     done = len(dataset) - len(waiting)
     progress(done, len(dataset))
@@ -142,7 +143,7 @@ def _begin(folder: Path, out: Path, plan: ApplyPlan, dataset: PairDataset) -> di
         "images": list(dataset.image_ids),
     }
     if not (out / MANIFEST).is_file():
-        if out.is_dir() and any(out.iterdir()):
+        if out.is_dir() and not all(map(is_partial, out.iterdir())):
             raise DataError(f"A translated data set needs an empty folder: {out} holds other files. Choose another.")
         record = {**told, "root": str(Path(dataset.root).absolute()), "checkpoint": str(folder), "complete": False}
         write_json(out / MANIFEST, record)

@@ -169,3 +169,19 @@ def test_a_run_of_segmentation_is_not_taken_for_translation(world: Path, tmp_pat
     train(tiny_config(world, steps=1), tmp_path / "run")
     with pytest.raises(CheckpointError, match="no generators"):
         apply_translation(tmp_path / "run", tmp_path / "out", ApplyPlan())
+
+
+def test_what_a_killed_call_left_half_written_is_swept_and_is_no_foreign_file(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for left in (".manifest.json.a1.partial", "images/.day_train_0.png.b2.partial"):
+        (out / left).parent.mkdir(parents=True, exist_ok=True)
+        (out / left).write_bytes(b"half")
+    with pytest.raises(DataError, match="empty folder"):
+        apply_translation(finished, out, ApplyPlan())  # images/ is there, but no manifest
+    (out / "images/.day_train_0.png.b2.partial").unlink()
+    (out / "images").rmdir()
+    stops = iter((False, True))
+    apply_translation(finished, out, ApplyPlan(), should_stop=lambda: next(stops))
+    (out / "images/.day_train_0.png.b2.partial").write_bytes(b"half")
+    assert apply_translation(finished, out, ApplyPlan())["complete"]
+    assert not list(out.rglob("*.partial"))

@@ -1,43 +1,30 @@
 """BDL as one experiment: every stage once, and on from wherever it was stopped."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from esl.config import DataConfig, PseudoLabelConfig, SelectionConfig
-from esl.config.translation import TranslationConfig
+from esl.config import DataConfig
 from esl.data.opening import open_dataset
 from esl.errors import ConfigError
 from esl.files import read_json
-from esl.pipelines.bdl import BdlConfig, BdlPlan, bdl
-from esl.presets import ADAPTSEGNET
+from esl.pipelines.bdl import bdl
 from esl.progress import Progress
 from esl.training.guards import StopRequest
-from tests.integration.training_world import SIZE, make_world, tiny_config, weights_of
+from tests.integration.bdl_world import STAGES, settings
+from tests.integration.training_world import SIZE, make_world, weights_of
 
-STAGES = [
-    "step_1/translation", "step_1/translated", "adapt/run", "step_1/store", "step_1/run",
-    "step_2/translation", "step_2/translated", "step_2/store", "step_2/run",
-]  # fmt: skip
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_world(tmp_path_factory.mktemp("world"))
-
-
-def settings(world: Path, **plan: Any) -> BdlConfig:
-    labels = PseudoLabelConfig(source="store", criterion="entropy", mode="median")
-    method = replace(ADAPTSEGNET, discriminator_width=4)
-    adaptation = tiny_config(world, steps=2, method=method, pseudo_labels=labels, selection=SelectionConfig())
-    translation = TranslationConfig(
-        class_set="camvid11", source=adaptation.source, target=adaptation.target,
-        num_blocks=1, generator_width=4, discriminator_width=4, discriminator_layers=2,
-        steps=2, constant_steps=1, batch_size=1, pool_size=2, log_every=1, save_every=1, precision="fp32",
-    )  # fmt: skip
-    return BdlConfig(translation=translation, adaptation=adaptation, plan=BdlPlan(**plan))
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +64,31 @@ def test_stopped_at_every_stage_it_ends_the_same(world: Path, finished: Path, tm
         assert stage not in read_json(directory / "experiment.json")["stages"]
     assert bdl(settings(world), directory)["exit_code"] == 0
     assert weights_of(directory / "step_2/run") == weights_of(finished / "step_2/run")
+
+
+@pytest.mark.slow
+def test_killed_at_every_stage_it_ends_the_same(world: Path, finished: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "bdl"
+    program = [sys.executable, "-m", "tests.integration.kill_bdl_program", str(world), str(directory), "7"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(program, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["end"] == 0, done.stderr
+    # Every stage was met as it began; a short one may end before the second kill falls.
+    assert [moment for moment in told["killed"] if moment.startswith("begin")] == [f"begin {s}" for s in STAGES]
+    assert len(told["killed"]) >= len(STAGES) + 4
+    kept, whole = (read_json(d / "experiment.json")["stages"] for d in (directory, finished))
+    assert kept == whole
+    for stage in STAGES:
+        if stage.endswith(("run", "translation")):
+            assert weights_of(directory / stage) == weights_of(finished / stage), stage
+        if stage.endswith("translated"):
+            for made in sorted((finished / stage).rglob("*.png")):
+                assert (directory / made.relative_to(finished)).read_bytes() == made.read_bytes()
+    # Runs sweep by a rule of their own (test_train_faults.py).
+    assert not list(directory.glob("*.partial"))
+    assert not list(directory.glob("*/translated/**/*.partial"))
 
 
 def test_a_finished_experiment_does_nothing_again(world: Path, finished: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from esl.errors import DataError
-from esl.files import atomic_writer, read_json, safe_join, sha256_of, write_bytes, write_json
+from esl.files import atomic_writer, read_json, safe_join, sha256_of, sweep_partial_files, write_bytes, write_json
 
 
 def test_a_failing_writer_leaves_the_old_file_and_no_trace(tmp_path: Path) -> None:
@@ -49,3 +49,14 @@ def test_paths_that_leave_the_root_are_refused(tmp_path: Path, bad: str) -> None
 def test_sha256_is_the_standard_one(tmp_path: Path) -> None:
     write_bytes(tmp_path / "x", b"abc")
     assert sha256_of(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_sweep_takes_what_killed_writers_left_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".a.json.x1.partial", "b.partial", "kept.json", "below/.c.png.x2.partial"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    sweep_partial_files(tmp_path / "missing")
+    sweep_partial_files(tmp_path)
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [".c.png.x2.partial", "b.partial", "kept.json"]
+    sweep_partial_files(tmp_path, "**/*")
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["b.partial", "kept.json"]
