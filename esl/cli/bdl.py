@@ -1,5 +1,6 @@
 """`bdl PRESET`: translation, adaptation and self-training that teach each other, as one experiment."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,8 @@ from typing import Annotated, Literal
 import tyro
 
 from esl.cli.terminal import show
-from esl.config import DataConfig, TrainConfig
+from esl.config import DataConfig, TrainConfig, config_to_json
+from esl.config.codec import flat_json
 from esl.config.translation import TRANSLATION_PRESETS, TranslationConfig, translation_preset
 from esl.errors import ConfigError
 from esl.presets import PRESETS, preset
@@ -18,6 +20,9 @@ from esl.progress import ProgressLine
 _USAGE = (
     "usage: python -m esl bdl PRESET --experiment DIR [--rounds N] [--criterion entropy|max_prob] [--FIELD VALUE ...]"
 )
+
+_NO_SETTING = ("seed", "root", "criterion", "preset", "num_workers", "tensorboard", "cache_dir", "keep_checkpoints", "perceptual_network")  # fmt: skip
+"""Settings that decide no number of a row, or that its name holds already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +42,11 @@ class BdlArguments:
     perceptual: float = 1.0
     """Weight of the perceptual loss from step 2 on; 0 translates once and for all."""
     score_on: DataConfig = field(default_factory=DataConfig)
-    """A labelled split to score every network on; nothing depends on it."""
+    """A labelled split to score every network on; nothing depends on it. With --rows by default the benchmark's own."""
+    strategies: tuple[str, ...] = ()
+    """Also re-train with these at each step, from the same store: ssl, esl, ssl+it, esl+it, median, cbst, ..."""
+    rows: Path = Path()
+    """Where result rows go, e.g. docs/results/rows, one for each scored network; `report` makes Table 1 of them."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto takes CUDA where there is one."""
     json: bool = False
@@ -71,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
         prog=f"python -m esl bdl {name}",
         config=(tyro.conf.AvoidSubcommands,),
     )
-    return _bdl(parsed)
+    return _bdl(parsed, _benchmark(name), _setting(default, parsed), _command(name, given))
 
 
 def _benchmark(name: str) -> str:
@@ -83,10 +92,39 @@ def _benchmark(name: str) -> str:
     return found[0]
 
 
-def _bdl(arguments: BdlArguments) -> int:
-    from esl.pipelines.bdl import BdlConfig, BdlPlan, bdl
+def _setting(preset_is: BdlArguments, given: BdlArguments) -> dict[str, float | str]:
+    """What a row's numbers depend on beside method, strategy and seed: where the flags differ from the preset."""
+    pairs = {
+        "": (config_to_json(preset_is.config), config_to_json(given.config)),
+        "translation.": (preset_is.translation.to_json(), given.translation.to_json()),
+        "plan.": ({"perceptual": preset_is.perceptual}, {"perceptual": given.perceptual}),
+    }
+    changed: dict[str, float | str] = {}
+    for prefix, (before, after) in pairs.items():
+        old, new = flat_json(before), flat_json(after)
+        names = [k for k in new if new[k] != old.get(k) and k.rsplit(".", 1)[-1] not in _NO_SETTING]
+        changed |= {prefix + k: new[k] if isinstance(new[k], int | float) else str(new[k]) for k in names}
+    return changed
 
-    root, config = arguments.data_root, arguments.config
+
+def _command(name: str, flags: Sequence[str]) -> str:
+    """What was typed, without this machine's paths."""
+    words, skip = ["python -m esl bdl", name, "--experiment DIR"], False
+    for word in flags:
+        is_path = word.split("=")[0].replace("_", "-") in ("--experiment", "--data-root", "--rows", "--init-weights")
+        if not is_path and not skip:
+            words.append(shlex.quote(word))
+        skip = is_path and "=" not in word
+    return " ".join(words)
+
+
+def _bdl(arguments: BdlArguments, benchmark: str, setting: dict[str, float | str], command: str) -> int:
+    from esl.pipelines.bdl import BdlConfig, BdlPlan, bdl
+    from esl.pipelines.bdl_rows import write_bdl_rows
+    from esl.pipelines.study import scored_on
+
+    root, config, rows = arguments.data_root, arguments.config, arguments.rows
+    score_on = arguments.score_on or (scored_on(benchmark, root) if rows != Path() else arguments.score_on)
     if arguments.criterion is not None:
         config = replace(config, pseudo_labels=replace(config.pseudo_labels, criterion=arguments.criterion))
     selection = replace(config.selection, data=_placed(config.selection.data, root))
@@ -95,7 +133,8 @@ def _bdl(arguments: BdlArguments) -> int:
         steps=arguments.rounds,
         image_translation=arguments.image_translation,
         perceptual=arguments.perceptual,
-        score_on=_placed(arguments.score_on, root),
+        strategies=arguments.strategies,
+        score_on=_placed(score_on, root),
     )
     record = bdl(
         BdlConfig(
@@ -109,6 +148,9 @@ def _bdl(arguments: BdlArguments) -> int:
         say=lambda message: print(message, file=sys.stderr),
     )
     code = int(record.pop("exit_code"))
+    if rows != Path():
+        written = write_bdl_rows(arguments.experiment, rows, benchmark, setting=setting, command=command)
+        print(f"{len(written)} rows in {rows}: python -m esl report {benchmark} --rows {rows}", file=sys.stderr)
     show(record if arguments.json else _summary(record["stages"]), as_json=arguments.json)
     return code
 

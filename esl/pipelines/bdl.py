@@ -5,7 +5,8 @@
     step_1/translation          generators; from step 2 on with the perceptual loss of the step before's network
     step_1/translated           the source set in the target's style
     step_1/store                predictions of the network so far on the target training split
-    step_1/run                  re-trained on those pseudo-labels
+    step_1/run                  re-trained on those pseudo-labels: what the next step goes on from
+    step_1/ssl, step_1/esl+it   the same with other strategies, where they are asked for: rows of Table 1
     step_2/...
 
 Paper: Sec. 4.1. Its "step 1" and "step 2" are the networks that make the pseudo-labels: the adapted one, and the one
@@ -28,6 +29,7 @@ from esl.config import (
 from esl.config.translation import TranslationConfig
 from esl.errors import ConfigError
 from esl.files import read_json, sweep_partial_files, write_json
+from esl.pipelines.bdl_strategies import labels_of, strategy_of
 from esl.pipelines.evaluate import evaluate_checkpoint
 from esl.pipelines.extract import extract
 from esl.pipelines.precheck import require_sound
@@ -41,7 +43,7 @@ from esl.training.guards import StopRequest, stop_on_signals
 
 EXPERIMENT = "experiment.json"
 FORMAT = "esl-bdl"
-_MAY_CHANGE = ("steps", "score_on")
+_MAY_CHANGE = ("steps", "score_on", "strategies")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +57,17 @@ class BdlPlan:
     translated ones."""
     perceptual: float = 1.0
     """Weight of the perceptual loss from step 2 on, relative to `cycle`; 0 translates once and for all."""
+    strategies: tuple[str, ...] = ()
+    """Also re-train with these at each step, from the same pseudo-label store: `ssl`, `esl`, `ssl+it`, `esl+it`, ...
+    The next step goes on from the procedure's own strategy alone."""
     score_on: DataConfig = field(default_factory=DataConfig)
     """A labelled split to score each network on; no decision depends on it. Empty: nothing is scored."""
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"BDL must have at least 1 step; got {self.steps}.")
+        for strategy in self.strategies:
+            labels_of(strategy, PseudoLabelConfig())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,9 +158,11 @@ class _Procedure:
             if step == 1:
                 self._stage(network, self._train, PseudoLabelConfig(), translated)
             self._stage(f"{here}/store", self._extract, network)
-            labels = replace(self.config.adaptation.pseudo_labels, source="store", path=self.directory / here / "store")
-            source = translated if self.config.plan.image_translation else ""
-            self._stage(f"{here}/run", self._train, labels, source)
+            own = strategy_of(self.config.adaptation.pseudo_labels, self.config.plan.image_translation)
+            self._stage(f"{here}/run", self._retrain, here, own, translated)
+            for other in self.config.plan.strategies:
+                if other != own:
+                    self._stage(f"{here}/{other}", self._retrain, here, other, translated)
             network = f"{here}/run"
 
     def _stage(self, name: str, work: Callable[..., dict[str, Any] | None], *inputs: object) -> None:
@@ -193,7 +202,8 @@ class _Procedure:
         )  # fmt: skip
         if not manifest["complete"]:
             return None
-        return {"kind": "translated", "images": len(manifest["images"]), "generator": manifest["generator"]}
+        facts = {"images": len(manifest["images"]), "generator": manifest["generator"], "sheet": manifest["sheet"]}
+        return {"kind": "translated", **facts}
 
     def _train(self, name: str, labels: PseudoLabelConfig, translated: str) -> dict[str, Any] | None:
         config = replace(self.config.adaptation, pseudo_labels=labels)
@@ -209,6 +219,12 @@ class _Procedure:
         if labels.source != "none":
             facts["pseudo_labels"] = labels.criterion
         return facts | self._scores(name)
+
+    def _retrain(self, name: str, here: str, strategy: str, translated: str) -> dict[str, Any] | None:
+        labels, image_translation = labels_of(strategy, self.config.adaptation.pseudo_labels)
+        labels = replace(labels, source="store", path=self.directory / here / "store")
+        left = self._train(name, labels, translated if image_translation else "")
+        return None if left is None else left | {"strategy": strategy}
 
     def _scores(self, name: str) -> dict[str, Any]:
         on = self.config.plan.score_on

@@ -4,7 +4,7 @@ Paper: Tables 1-3 (mIoU per class), Table 4 (wrong pixels in the pseudo-labels),
 """
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from esl.classes import SUBSET_13, SUBSET_16, class_set
@@ -38,7 +38,7 @@ def miou_table(rows: Sequence[ExperimentRow]) -> Table:
     """
     benchmark, classes = _one_benchmark(rows)
     has_star = len(classes) == 16
-    default = [row for row in rows if not row.setting]
+    default, changed = _of_one_setting(rows)
     body: list[tuple[Cell, ...]] = []
     for method in _methods(default):
         groups = [(s, g) for s in STRATEGIES if (g := [r for r in default if (r.method, r.strategy) == (method, s)])]
@@ -53,7 +53,7 @@ def miou_table(rows: Sequence[ExperimentRow]) -> Table:
         title=f"{benchmark}: mIoU (%) on {default[0].split}" if default else benchmark,
         header=("Method", "Self-training", *classes, "mIoU", *star),
         rows=tuple(body),
-        notes=_provenance_notes(default),
+        notes=(*(f"Setting: {name} = {value}." for name, value in changed.items()), *_provenance_notes(default)),
     )
 
 
@@ -194,6 +194,13 @@ def _one_benchmark(rows: Sequence[ExperimentRow]) -> tuple[str, tuple[str, ...]]
     return benchmark, class_set(classes).names
 
 
+def _of_one_setting(rows: Sequence[ExperimentRow]) -> tuple[list[ExperimentRow], Mapping[str, float | str]]:
+    """Rows of the preset as it is; where there are none, those of the setting with most rows, e.g. of a short trial."""
+    settings = [dict(row.setting) for row in rows]
+    chosen = {} if {} in settings else max(settings, key=lambda s: (settings.count(s), str(sorted(s.items()))))
+    return [row for row in rows if dict(row.setting) == chosen], chosen
+
+
 def _methods(rows: Iterable[ExperimentRow]) -> list[str]:
     found = {r.method for r in rows}
     return [m for m in METHODS if m in found] + sorted(found - set(METHODS))
@@ -204,7 +211,9 @@ def _name(method: str) -> str:
 
 
 def _strategy(strategy: str) -> str:
-    return {"none": "-", "median": "Median", "cbst": "CBST"}.get(strategy, strategy.upper().replace("+", " + "))
+    name, plus, translated = strategy.partition("+")
+    name = {"none": "-", "median": "Median"}.get(name, name.upper())
+    return f"{name} + {translated.upper()}" if plus else name
 
 
 def _at_nu_star(value: str) -> Callable[[ExperimentRow], bool]:

@@ -3,8 +3,6 @@
 Each finished trial is a row on disk at once, and is skipped next time: a study adds up over days and machines.
 """
 
-import os
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,8 +11,7 @@ from typing import Any
 
 from esl.config import TrainConfig
 from esl.config.form import command_flags
-from esl.labeling.thresholds import ThresholdRule
-from esl.pipelines.audit import audit_store
+from esl.pipelines.row_facts import audited_labels, provenance
 from esl.pipelines.run_record import Accelerator
 from esl.pipelines.self_train import ProgressOf, SelfTraining, self_train
 from esl.pipelines.study import Trial, scored_on
@@ -22,7 +19,6 @@ from esl.pipelines.train import train
 from esl.presets import preset, with_data_root
 from esl.progress import no_progress
 from esl.store.experiments import ExperimentRow, read_rows, row_key, write_row
-from esl.store.predictions import PredictionStore
 from esl.training.guards import StopRequest, stop_on_signals
 
 _BYTES_PER_CHECKPOINT = 450_000_000
@@ -141,7 +137,7 @@ def _run(
         if stop or len(record["rounds"]) < 2:
             return
         scores = record["rounds"][-1]["scores"]
-        labels = _audited(places.store_of(trial), places.config(trial))
+        labels = audited_labels(places.store_of(trial), places.config(trial).pseudo_labels)
     if not stop:
         write_row(
             places.rows_dir,
@@ -174,24 +170,6 @@ def _score(
     ).to_json()  # fmt: skip
 
 
-def _audited(store_dir: Path, config: TrainConfig) -> dict[str, Any]:
-    """Coverage and error rate of what was trained on, where the target has labels; they decide nothing."""
-    store = PredictionStore.open(store_dir)
-    labels = config.pseudo_labels
-    rule = ThresholdRule(mu_star=labels.mu_star, nu_star=labels.nu_star, mode=labels.mode)
-    side = {"max_prob": "ssl", "entropy": "esl", "class_balanced": "cbst"}[labels.criterion]
-    portion = labels.portion if side == "cbst" else None
-    options = {"sample_every": labels.sample_every, "prior_path": labels.spatial_prior}
-    rows = audit_store(store, rule, portion=portion, **options).report.rows()  # type: ignore[arg-type]
-    coverages, errors = ([_percent(row[f"{side}_{what}"]) for row in rows] for what in ("coverage", "error_rate"))
-    return {
-        "coverage": coverages[-1],
-        "error_rate": errors[-1],
-        "coverages": coverages[:-1],
-        "error_rates": errors[:-1],
-    }
-
-
 def _row(
     trial: Trial,
     places: StudyPlaces,
@@ -215,24 +193,8 @@ def _row(
         miou=100 * scores["miou"],
         steps=config.steps,
         pseudo_labels=labels,
-        provenance={**_provenance(), "wall_seconds": round(seconds, 1), "command": command_of(trial, places)},
+        provenance={**provenance(), "wall_seconds": round(seconds, 1), "command": command_of(trial, places)},
     )
-
-
-def _provenance() -> dict[str, Any]:
-    from esl.pipelines.run_record import versions
-
-    return {**versions(), "hardware": f"{os.cpu_count()} cores, {platform.machine()}{_gpu()}"}
-
-
-def _gpu() -> str:
-    import torch
-
-    return f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else 100 * share
 
 
 def command_of(trial: Trial, places: StudyPlaces) -> str:

@@ -114,8 +114,8 @@ def apply_translation(
     for image_id in dataset.image_ids:
         _place_label(dataset, image_id, out, plan.direction)
     _describe(dataset, out)
-    write_contact_sheet(dataset, out)
-    manifest = manifest | {"complete": True}
+    sheet = write_contact_sheet(dataset, out)
+    manifest = manifest | {"complete": True, "sheet": sheet.name}
     write_json(out / MANIFEST, manifest)
     return manifest
 

@@ -14,8 +14,8 @@ from typing import Any
 from esl.errors import DataError
 from esl.files import read_json, write_json
 
-STRATEGIES = ("none", "ssl", "esl", "median", "cbst", "ssl+it", "esl+it")
-"""Ways to choose pseudo-labels, in the order of the paper's tables; `+it` retrains on translated source images."""
+STRATEGIES = ("none", "it", "ssl", "esl", "median", "cbst", "ssl+it", "esl+it", "median+it", "cbst+it")
+"""Ways to choose pseudo-labels, in the order of the paper's tables; `+it` retrains on translated source images, `it` is that alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from esl.cli import main
 from esl.config import DataConfig
 from esl.data.opening import open_dataset
 from esl.errors import ConfigError
 from esl.files import read_json
-from esl.pipelines.bdl import bdl
+from esl.pipelines import study
+from esl.pipelines.bdl import BdlPlan, bdl
 from esl.progress import Progress
+from esl.store.experiments import read_rows
 from esl.training.guards import StopRequest
 from tests.integration.bdl_world import STAGES, settings
 from tests.integration.training_world import SIZE, make_world, weights_of
@@ -103,6 +106,62 @@ def test_without_image_translation_originals_are_re_trained_on(world: Path, tmp_
     assert record["stages"]["adapt/run"]["source"] == "step_1/translated"
     assert record["stages"]["step_1/run"]["source"] == "originals"
     assert 0 <= record["stages"]["step_1/run"]["scores"]["miou"] <= 1
+
+
+def test_four_strategies_of_one_preset_fill_table_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command itself, on the tiny world: rows for both steps, which the report prints as the paper's lines."""
+    from esl.cli import bdl as command_module
+
+    world = make_world(tmp_path / "world")
+    for label in (world / "labels").glob("dusk_*"):
+        label.unlink()  # rows are made without target labels, too: then they say nothing of errors
+    tiny = settings(world)
+    on = DataConfig(dataset="camvid", root=world, split="day_test", size=SIZE)
+    monkeypatch.setattr(command_module, "preset", lambda name: tiny.adaptation)
+    monkeypatch.setattr(command_module, "translation_preset", lambda name: tiny.translation)
+    monkeypatch.setattr(study, "scored_on", lambda benchmark, root: on)
+    command = ["bdl", "demo", "--experiment", str(tmp_path / "e"), "--rows", str(tmp_path / "rows"),
+               "--strategies", "ssl", "esl", "ssl+it", "esl+it"]  # fmt: skip
+    assert main(command) == 0
+    files = sorted(p.name for p in (tmp_path / "rows/demo").iterdir())
+    assert files == sorted(
+        f"bdl_step{step}-{strategy}-seed1.json"
+        for step in (1, 2)
+        for strategy in ("none", "ssl", "esl", "median+it", "ssl+it", "esl+it")
+    )
+    rows = {f"{r.method} {r.strategy}": r for r in read_rows(tmp_path / "rows", "demo")}
+    assert rows["bdl_step2 none"].iou == rows["bdl_step1 median+it"].iou, "the network re-trained once is the teacher"
+    assert rows["bdl_step1 esl"].pseudo_labels["coverage"] == rows["bdl_step1 esl+it"].pseudo_labels["coverage"]
+    assert "--experiment DIR" in rows["bdl_step1 esl"].provenance["command"]
+    assert str(tmp_path) not in rows["bdl_step1 esl"].provenance["command"]
+    assert rows["bdl_step1 esl"].pseudo_labels["error_rate"] is None
+    stages = read_json(tmp_path / "e/experiment.json")["stages"]
+    assert stages["step_1/ssl"]["source"] == "originals"
+    assert stages["step_2/ssl+it"]["source"] == "step_2/translated"
+    before = {p: p.read_bytes() for p in (tmp_path / "rows/demo").iterdir()}
+    assert main(command) == 0
+    assert {p: p.read_bytes() for p in (tmp_path / "rows/demo").iterdir()} == before
+    assert main(["report", "demo", "--rows", str(tmp_path / "rows"), "--out", str(tmp_path / "out")]) == 0
+    table = (tmp_path / "out/demo_table1.md").read_text()
+    for line in ("BDL (step 1) | - |", "BDL (step 1) | SSL + IT |", "BDL (step 2) | ESL + IT |"):
+        assert line in table
+    # A change of the preset is another row, and says so.
+    other = [*command[:3], str(tmp_path / "other"), *command[4:6], "--rounds", "1", "--lr", "0.002"]
+    assert main(other) == 0
+    assert (tmp_path / "rows/demo/bdl_step1-median+it-lr=0.002-seed1.json").is_file()
+    # Another experiment under the same name is refused, not written over.
+    path = tmp_path / "rows/demo/bdl_step1-none-seed1.json"
+    path.write_text(path.read_text().replace('"iou": [', '"iou": [1.25,'))
+    capsys.readouterr()
+    assert main(command) == 2
+    assert "never overwritten" in capsys.readouterr().err
+
+
+def test_a_strategy_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"ssl\+it"):
+        BdlPlan(strategies=("esl", "nothing"))
 
 
 def test_another_experiment_is_refused(world: Path, finished: Path) -> None:

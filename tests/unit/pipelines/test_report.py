@@ -56,6 +56,14 @@ def test_mious_are_means_over_seeds_and_the_best_of_a_method_is_bold() -> None:
     assert "Seeds 0, 1" in table.notes[0]
 
 
+def test_rows_of_a_short_trial_are_shown_where_there_are_no_others() -> None:
+    short = [replace(BASE, setting={"steps": 20}), replace(BASE, strategy="ssl+it", setting={"steps": 20})]
+    table = miou_table([*short, replace(BASE, strategy="esl", setting={"nu_star": 0.2})])
+    assert [r[1].text for r in table.rows] == ["-", "SSL + IT"]
+    assert table.notes[0] == "Setting: steps = 20."
+    assert "Setting" not in miou_table([*short, BASE]).notes[0]
+
+
 def test_sixteen_classes_bring_the_thirteen_class_mean() -> None:
     iou = tuple(float(i) for i in range(16))
     row = replace(BASE, benchmark="synthia_cityscapes", class_set="cityscapes16", iou=iou, miou=7.5)

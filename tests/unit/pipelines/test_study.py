@@ -8,8 +8,8 @@ import pytest
 
 from esl.cli import main
 from esl.errors import ConfigError
-from esl.pipelines import reproduce as reproduce_module
 from esl.pipelines.reproduce import StudyPlaces, describe_plan, missing
+from esl.pipelines.row_facts import audited_labels
 from esl.pipelines.study import Trial, benchmark_of, trials_of
 from esl.store.experiments import ExperimentRow, write_row
 from esl.training.class_balanced import class_balanced_labels
@@ -56,7 +56,7 @@ def test_cbst_is_a_strategy_like_the_others() -> None:
 def test_what_a_cbst_trial_learned_from_is_audited_by_its_own_labels(tmp_path: Path) -> None:
     store = fill_store(tmp_path / "s")
     config = Trial(benchmark="demo", method="advent", strategy="cbst", seed=1).config()
-    audited = reproduce_module._audited(tmp_path / "s", config)
+    audited = audited_labels(tmp_path / "s", config.pseudo_labels)
     labels = class_balanced_labels(store.directory, 0.2)
     assert audited["coverage"] == pytest.approx(100 * np.mean([(labels(i) != 255).mean() for i in store.image_ids]))
     assert len(audited["coverages"]) == 7
@@ -136,7 +136,7 @@ def test_a_study_runs_to_tables_and_skips_what_is_done(
     monkeypatch.setattr(module, "_score", lambda *a, **k: scores)
     monkeypatch.setattr(
         module,
-        "_audited",
+        "audited_labels",
         lambda *a: {"coverage": 50.0, "error_rate": 1.0, "error_rates": [1.0] * 19, "coverages": [50.0] * 19},
     )
     command = ["reproduce", "table1", "--preset", "demo", "--methods", "advent", "--strategies", "none", "ssl", "esl", "--seeds", "1", "2",

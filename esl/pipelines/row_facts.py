@@ -1,0 +1,49 @@
+"""What a result row says beside its scores: quality of the pseudo-labels, and where the numbers come from."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from esl.config import PseudoLabelConfig
+from esl.labeling.thresholds import ThresholdRule
+from esl.pipelines.audit import audit_store
+from esl.store.predictions import PredictionStore
+
+
+def audited_labels(store_dir: Path, labels: PseudoLabelConfig) -> dict[str, Any]:
+    """Coverage and error rate (percent) of what was trained on, where the target has labels; they decide nothing."""
+    store = PredictionStore.open(store_dir)
+    rule = ThresholdRule(mu_star=labels.mu_star, nu_star=labels.nu_star, mode=labels.mode)
+    side = {"max_prob": "ssl", "entropy": "esl", "class_balanced": "cbst"}[labels.criterion]
+    portion = labels.portion if side == "cbst" else None
+    report = audit_store(
+        store, rule, portion=portion, sample_every=labels.sample_every, prior_path=labels.spatial_prior
+    ).report
+    coverages, errors = (
+        [percent(row[f"{side}_{what}"]) for row in report.rows()] for what in ("coverage", "error_rate")
+    )
+    return {
+        "coverage": coverages[-1],
+        "error_rate": errors[-1],
+        "coverages": coverages[:-1],
+        "error_rates": errors[:-1],
+    }
+
+
+def provenance() -> dict[str, Any]:
+    """Versions, commit and hardware."""
+    from esl.pipelines.run_record import versions
+
+    return {**versions(), "hardware": f"{os.cpu_count()} cores, {platform.machine()}{_gpu()}"}
+
+
+def percent(share: float | None) -> float | None:
+    """A share in percent; None stays."""
+    return None if share is None else 100 * share
+
+
+def _gpu() -> str:
+    import torch
+
+    return f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
