@@ -30,10 +30,11 @@ class OpenQuestion(BaseModel):
 
 @router.get("/open")
 def what_there_is(library: LibraryDep) -> dict[str, Any]:
-    """Checkpoints and stores below the server's roots."""
+    """Checkpoints below the server's roots, and stores there that are not open yet."""
+    are_open = {opened.store.directory.resolve() for opened in library.stores()}
     return {
         "checkpoints": [_entry(library, path) for path in library.found_checkpoints()],
-        "stores": [_entry(library, path) for path in library.found_stores()],
+        "stores": [_entry(library, path) for path in library.found_stores() if path not in are_open],
         "datasets": list(dataset_names()),
         "roots": [str(root) for root in library.roots],
         "demo": demo_checkpoint() is not None,

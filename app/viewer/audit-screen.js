@@ -50,7 +50,7 @@ export class AuditScreen {
     this.drawButton = el('button', { type: 'button', class: 'esl-btn is-main', onclick: () => this.load() }, 'Draw arcs');
     this.state = el('p', { class: 'esl-list-note', role: 'status' });
     this.lower = el('button', { type: 'button', class: 'esl-btn', hidden: true, onclick: () => { this.session.setRule({ nuStar: Math.max(0, this.session.rule.nuStar - 0.02) }); this.load(); } }, 'Lower ν* by 0.02');
-    this.queue = el('div', { class: 'esl-queue', role: 'listbox', 'aria-label': 'Arcs' });
+    this.queue = el('div', { class: 'esl-queue', role: 'listbox', tabindex: 0, 'aria-label': 'Arcs; J and K or the arrows go through them' });
     return el('nav', { class: 'esl-list', 'aria-label': 'Queue' },
       el('div', { class: 'esl-list-head' }, this.direction, this.sampling, el('div', { class: 'esl-row' }, el('span', { class: 'esl-muted' }, 'arcs'), this.limit, el('span', { class: 'esl-muted' }, 'seed'), this.seed), this.drawButton),
       this.state, this.lower, this.queue);

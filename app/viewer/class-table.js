@@ -17,7 +17,7 @@ export class ClassTable {
       type: 'button', class: 'esl-th-btn', title: 'Show ν(c) or μ(c) in this column', 'aria-label': 'Show ν(c) or μ(c)',
       onclick: () => { this.which = this.which === 'nu' ? 'mu' : 'nu'; session.emit('rule'); },
     });
-    this.errorHead = el('span', { class: 'esl-th' });
+    this.errorHead = el('span', { class: 'esl-th', title: 'Share of wrong pixels among those kept: SSL above, ESL below' });
     this.body = el('div', { class: 'esl-table-body', role: 'rowgroup' });
     this.root = el('section', { class: 'esl-table', role: 'table', 'aria-label': 'Classes' },
       el('div', { class: 'esl-tr is-head', role: 'row' }, el('span'), el('span', { class: 'esl-th' }, 'class'), this.errorHead,
@@ -112,7 +112,7 @@ export class ClassTable {
     const overridden = thresholds[`${which}Overridden`];
     const locks = which === 'nu' ? 'ν' : 'μ';
     setText(this.toggle, `${locks}(c) ⇄`);
-    setText(this.errorHead, showsTruth ? 'wrong %  SSL · ESL' : 'no ground truth');
+    setText(this.errorHead, showsTruth ? 'wrong %' : 'no truth');
     for (let c = 0; c < this.rows.length; c++) {
       const row = this.rows[c];
       const s = summary.rows[c];

@@ -50,7 +50,7 @@ class CurvePlot {
     this.trace(context, this.data.error, this.most, this.colors.rule, []);
     context.fillStyle = this.colors.rule;
     context.textAlign = 'left';
-    context.fillText(`${(100 * this.most).toFixed(0)} % wrong`, PAD.left + 3, PAD.top + 5);
+    context.fillText(`${(100 * this.most).toFixed(0)} % wrong`, PAD.left, LABEL_Y);
   }
 
   x(star) { return PAD.left + star * (this.box.w - PAD.left - PAD.right); }
@@ -73,7 +73,7 @@ class CurvePlot {
     for (const tick of [0, 0.5, 1]) context.fillText(String(tick), this.x(tick), this.box.h - 6);
     context.fillText(this.rule === 'esl' ? 'ν*' : 'μ*', this.x(0.25), this.box.h - 6);
     context.textAlign = 'right';
-    context.fillText('100 % kept', this.x(1) - 2, PAD.top + 5);
+    context.fillText('100 % kept', this.x(1), LABEL_Y);
   }
 
   trace(context, values, most, color, dash) {
@@ -106,7 +106,8 @@ class CurvePlot {
   }
 }
 
-const PAD = { left: 6, right: 6, top: 4, bottom: 13 };
+const PAD = { left: 6, right: 6, top: 15, bottom: 13 };
+const LABEL_Y = 6;
 
 export class Curves {
   constructor(session) {

@@ -5,6 +5,9 @@ import { SCALE, dequantise, showCount, showPercent, showUnit } from './quantise.
 
 const PAD = { left: 34, right: 10, top: 10, bottom: 26 };
 
+/** State of a pixel (bit 0: SSL keeps it, bit 1: ESL keeps it) and its name. */
+const REGIONS = [[3, 'both'], [2, 'ESL only'], [1, 'SSL only'], [0, 'neither']];
+
 export class Density {
   constructor(session, onshow) {
     this.session = session;
@@ -15,7 +18,9 @@ export class Density {
     this.note = el('span', { class: 'esl-muted' });
     this.show = el('button', { type: 'button', class: 'esl-btn is-main', disabled: true, onclick: () => onshow(this.brushOf()) }, 'Show pixels');
     this.root = el('section', { class: 'esl-density-box', 'aria-label': 'Entropy and confidence' },
-      el('div', { class: 'esl-row' }, this.title, this.note, el('span', { class: 'esl-grow' }), this.show), this.canvas, (this.regions = el('div', { class: 'esl-regions' })));
+      el('div', { class: 'esl-row' }, this.title, this.note, el('span', { class: 'esl-grow' }), this.show), this.canvas, (this.regions = el('div', { class: 'esl-regions', role: 'group', 'aria-label': 'Regions' }, REGIONS.map(([id, name]) => el('button', {
+        type: 'button', class: 'esl-region', disabled: true, title: 'Brush the pixels of this region', onclick: () => this.brushRegion(id),
+      }, name)))));
     this.attachBrush();
     new ResizeObserver(() => this.prepare()).observe(this.canvas);
   }
@@ -42,6 +47,16 @@ export class Density {
       this.draw();
     });
     this.canvas.addEventListener('pointerup', () => { from = null; });
+  }
+
+  /** All pixels of the chosen class in one of the four regions; by key as well as by pointer. */
+  brushRegion(id) {
+    const mu = this.session.thresholds.mu[this.chosen];
+    const nu = this.session.thresholds.nu[this.chosen];
+    const entropy = id & 2 ? [0, nu] : [Math.min(SCALE, nu + 1), SCALE];
+    const confidence = id & 1 ? [mu, SCALE] : [0, Math.max(0, mu - 1)];
+    this.brush = [...entropy, ...confidence].map((v) => v / SCALE);
+    this.draw();
   }
 
   /** The brush as the server and the mask understand it: u16, inclusive. */
@@ -144,14 +159,13 @@ export class Density {
     this.show.disabled = !this.brush;
     const total = this.joint.reduce((s, v) => s + v, 0);
     const counts = session.histogram.at(session.thresholds);
-    const names = ['neither', 'SSL only', 'ESL only', 'both'];
-    const parts = names.map((name, s) => {
-      const o = this.chosen * 12 + s;
+    REGIONS.forEach(([id, name], k) => {
+      this.regions.children[k].disabled = false;
+      const o = this.chosen * 12 + id;
       const labelled = counts[o] + counts[o + 4];
       const wrong = session.showsTruth && labelled > 0 ? ` · ${showPercent(counts[o + 4], labelled)} wrong` : '';
-      return `${name} ${showPercent(counts[o] + counts[o + 4] + counts[o + 8], total)}${wrong}`;
+      setText(this.regions.children[k], `${name} ${showPercent(counts[o] + counts[o + 4] + counts[o + 8], total)}${wrong}`);
     });
-    setText(this.regions, parts.reverse().join('     '));
     setText(this.note, this.brush ? `brushed ≈ ${showCount(this.brushed())} px` : 'drag over the density to brush pixels');
   }
 

@@ -69,6 +69,7 @@ export class ExportScreen {
       const { recipes } = await session.api.recipes(session.sid);
       const chosen = session.recipe?.id ?? this.recipe.value;
       this.recipe.replaceChildren(...recipes.map((r) => el('option', { value: r.id }, `${r.name || 'unnamed'}  ·  ν* ${r.nu_star} μ* ${r.mu_star}  ·  ${r.criterion === 'max_prob' ? 'SSL' : 'ESL'}  ·  ${String(r.id).slice(0, 8)}`)));
+      if (recipes.length === 0) this.recipe.append(el('option', { value: '' }, 'none saved yet'));
       if (recipes.some((r) => r.id === chosen)) this.recipe.value = chosen;
       this.go.disabled = this.dry.disabled = recipes.length === 0;
       this.saveRow.hidden = !isDirty(session) && recipes.length > 0;

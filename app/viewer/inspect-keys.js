@@ -13,7 +13,7 @@ export function inspectBindings(screen) {
     { keys: ['.'], name: 'Next image', run: () => screen.list.go(1) },
     { keys: [','], name: 'Previous image', run: () => screen.list.go(-1) },
     ...KINDS.slice(0, 9).map((kind, n) => ({ keys: [String(n + 1)], name: `Active pane: ${kind.name}`, run: () => screen.chooseKind(n) })),
-    { keys: ['Tab'], name: 'Next pane', when: (event) => inPanes(screen, event), run: () => screen.nextPane(1) },
+    { keys: ['n'], name: 'Next pane', run: () => screen.nextPane(1) },
     { keys: ['v'], name: '1, 2 or 4 panes', run: () => screen.cycleCount() },
     { keys: ['f'], name: 'Fit the image', run: () => screen.grid.fit() },
     { keys: ['[', ']'], name: 'ν* down, up by 0.005 (Shift 0.001, Alt μ*)', run: (e) => nudge('nuStar', e.key === ']' ? 0.005 : -0.005)() },
@@ -60,10 +60,4 @@ function saveTable(screen) {
   if (!counts) return;
   const name = `classes-${session.scope}-nu${session.rule.nuStar}-mu${session.rule.muStar}.csv`;
   download(name, tableCsv(summarise(counts, session.numClasses), session.info.class_names, session.thresholds, session.scope));
-}
-
-/** Tab goes from pane to pane, and from the last one on to whatever follows: no trap. */
-function inPanes(screen, event) {
-  const { shown, active } = screen.grid;
-  return event.target.classList?.contains('esl-pane') && shown.indexOf(active) < shown.length - 1;
 }

@@ -28,6 +28,13 @@ export function visibleRange(scrollTop, height, count) {
   return [first, Math.min(count, Math.ceil((scrollTop + height) / ROW) + SPARE)];
 }
 
+/** A file's name without folder and ending, as what may be cut and the end, which tells images of one drive apart. */
+export function splitName(path) {
+  const name = path.split('/').pop().replace(/(_leftImg8bit)?\.[A-Za-z]+$/, '');
+  const at = Math.max(0, name.length - 10);
+  return [name.slice(0, at), name.slice(at)];
+}
+
 export class ImageList {
   constructor(session) {
     this.session = session;
@@ -46,7 +53,7 @@ export class ImageList {
     this.note = el('p', { class: 'esl-list-note', role: 'status' });
     this.again = el('button', { type: 'button', class: 'esl-btn', hidden: true, title: 'Boundary shares are as of the last time they were computed', onclick: () => this.recompute() }, 'Recompute at these thresholds');
     this.inner = el('div', { class: 'esl-list-inner', role: 'listbox', 'aria-label': 'Images' });
-    this.scroller = el('div', { class: 'esl-list-scroll', tabindex: 0, onscroll: () => this.draw(), onkeydown: (event) => this.arrows(event) }, this.inner);
+    this.scroller = el('div', { class: 'esl-list-scroll', tabindex: 0, role: 'group', 'aria-label': 'Images; the arrows go through them', onscroll: () => this.draw(), onkeydown: (event) => this.arrows(event) }, this.inner);
     this.root = el('nav', { class: 'esl-list', 'aria-label': 'Images' }, el('div', { class: 'esl-list-head' }, this.search, this.sort, this.again), this.note, this.scroller);
     new ResizeObserver(() => {
       this.height = this.scroller.clientHeight; // reading it in every frame would force a layout
@@ -190,7 +197,9 @@ export class ImageList {
     const row = { i: null };
     row.image = el('img', { class: 'esl-thumb', decoding: 'async', alt: '' });
     row.waiting = el('span', { class: 'esl-thumb is-waiting', hidden: true }, '…');
-    row.name = el('b');
+    row.head = el('span');
+    row.tail = el('span');
+    row.name = el('b', {}, row.head, row.tail);
     row.sub = el('small');
     row.root = el('div', { class: 'esl-item', role: 'option', onclick: () => this.session.show(row.i) }, row.image, row.waiting, el('span', { class: 'esl-item-text' }, row.name, row.sub));
     this.inner.append(row.root);
@@ -202,7 +211,9 @@ export class ImageList {
     const i = this.order[n];
     const image = this.byIndex.get(i) ?? { name: `image ${i}`, done: true };
     const { root } = row;
-    setText(row.name, image.name.split('/').pop());
+    const [head, tail] = splitName(image.name);
+    setText(row.head, head);
+    setText(row.tail, tail);
     setText(row.sub, this.sub(image, this.values?.get(i)));
     root.title = image.name;
     root.style.transform = `translateY(${n * ROW}px)`;

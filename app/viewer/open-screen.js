@@ -48,7 +48,7 @@ export class OpenScreen {
     const roots = el('datalist', { id: 'esl-roots' }, (found.roots ?? []).map((path) => el('option', { value: path })));
     const split = el('input', { class: 'esl-field', 'aria-label': 'Split', value: 'train', size: 8 });
     const go = el('button', { type: 'button', class: 'esl-btn is-main', onclick: () => this.open({ checkpoint: checkpoint.value, dataset: dataset.value, data_root: root.value.trim(), split: split.value.trim() }) }, 'Predict');
-    return el('div', { class: 'esl-open-form' }, checkpoint, dataset, root, roots, split, go);
+    return el('div', { class: 'esl-open-form' }, checkpoint, dataset, split, root, roots, go);
   }
 
   /** Ask the server; a job that fills the store is followed, and Inspect opens with its first image. */

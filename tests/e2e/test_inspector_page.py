@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from serving import Server, Watched
 
-SCREENS = ("inspect", "thresholds", "audit", "export")
+SCREENS = ("inspect", "thresholds", "audit", "compare", "train", "export")
 
 
 def open_page(server: Server, page: Page, screen: str = "inspect", more: str = "") -> None:
@@ -20,18 +20,22 @@ def open_page(server: Server, page: Page, screen: str = "inspect", more: str = "
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (2560, 1440)])
-@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("screen", [*SCREENS, "open"])
 def test_every_screen_opens(
     server: Server, watch: Callable[..., Watched], artefacts: Path, screen: str, width: int, height: int, theme: str
 ) -> None:
     page = watch(width, height).page
     page.add_init_script(f"localStorage.setItem('esl.theme', '{theme}')")
-    open_page(server, page, screen)
+    shown = "inspect" if screen == "open" else screen
+    open_page(server, page, shown)
+    if screen == "open":
+        page.locator("#esl-screen-inspect .esl-title").click()
+        page.wait_for_selector(".esl-open-row")
     if screen == "inspect":
         page.wait_for_function("[...document.querySelectorAll('#esl-screen-inspect canvas')].length >= 4")
     page.wait_for_timeout(800)
     page.screenshot(path=artefacts / f"{screen}-{theme}-{width}.png")
-    root = page.locator(f"#esl-screen-{screen} .esl")
+    root = page.locator(f"#esl-screen-{shown} .esl")
     box = root.bounding_box()
     assert box is not None
     assert box["width"] >= width - 8

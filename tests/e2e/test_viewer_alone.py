@@ -172,7 +172,7 @@ def test_names_from_files_are_text_everywhere(page: Any, address: str, state: An
         assert page.locator(".esl img[onerror]").count() == 0
     visit(page, address)
     drawn_image(page)
-    assert "onerror=alert(1)" in page.inner_text(".esl-item.is-current")
+    assert "onerror=alert(1)" in page.text_content(".esl-item.is-current")
 
 
 def test_a_failed_image_says_why_and_comes_back_on_retry(page: Any, address: str, state: Any) -> None:

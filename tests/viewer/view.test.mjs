@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Camera } from '../../app/viewer/camera.js';
 import { splitMaps, boundaryDistance } from '../../app/viewer/images.js';
 import { decodeView, encodeView } from '../../app/viewer/url-state.js';
-import { splitFilter, visibleRange } from '../../app/viewer/list.js';
+import { splitFilter, splitName, visibleRange } from '../../app/viewer/list.js';
 import { keyName } from '../../app/viewer/keyboard.js';
 import { explainPixel } from '../../app/viewer/probe.js';
 import { outlineOf } from '../../app/viewer/decor.js';
@@ -121,4 +121,10 @@ test('own images: kind and size are checked before anything is sent', () => {
   assert.match(refusal({ type: 'image/gif', size: 1 }), /PNG or JPEG/);
   assert.match(refusal({ type: 'image/png', size: 21e6 }), /20 MB/);
   assert.equal(refusal({ type: 'image/jpeg', size: 1e6 }), '');
+});
+
+test('a long name keeps the end that tells it from its neighbours', () => {
+  assert.deepEqual(splitName('train/aachen/aachen_000012_000019_leftImg8bit.png'), ['aachen_000', '012_000019']);
+  assert.deepEqual(splitName('a/one.jpg'), ['', 'one']);
+  assert.equal(splitName('${alert(1)}<img src=x onerror=alert(1)>.png').join(''), '${alert(1)}<img src=x onerror=alert(1)>');
 });

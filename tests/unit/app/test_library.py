@@ -57,3 +57,11 @@ def test_what_cannot_be_opened_is_one_sentence(library: Library, body: dict[str,
     answer = api_client(library).post("/api/v1/open", json=body)
     assert answer.status_code == 400
     assert answer.json()["error"].endswith((".", "!"))
+
+
+def test_stores_that_are_open_are_not_offered_again(library: Library, tmp_path: Path) -> None:
+    first = make_store(tmp_path, name="first")
+    make_store(tmp_path, name="second")
+    library.open(first.directory)
+    found = api_client(library).get("/api/v1/open").json()["stores"]
+    assert [entry["name"] for entry in found] == ["second"]
