@@ -28,6 +28,7 @@ def reproduce(
     seeds: tuple[int, ...] = (1, 2, 3),
     methods: tuple[str, ...] = (),
     strategies: tuple[str, ...] = (),
+    translated: Path = Path(),
     steps: int = 0,
     work: Path = Path("runs/studies"),
     rows: Path = Path("docs/results/rows"),
@@ -45,7 +46,8 @@ def reproduce(
         init_weights: weights that every training starts from.
         seeds: rows of one seed are paired: only the labels differ.
         methods: in place of the benchmark's own.
-        strategies: some of none, ssl, esl, median, cbst.
+        strategies: some of none, ssl, esl, median, cbst; it, ssl+it, ... train on translated source images.
+        translated: a result of `translate apply` on the source split, for it and ...+it.
         steps: in place of the presets' (and of their schedule); part of the rows' names.
         work: where runs and stores go; may be deleted when the rows are there.
         rows: where finished rows are kept.
@@ -65,7 +67,12 @@ def reproduce(
         raise ConfigError("A study must have at least one seed and one strategy; got none.")
     overrides = {"steps": steps, "schedule_steps": steps} if steps else {}
     places = StudyPlaces(
-        work_dir=work, rows_dir=rows, data_root=data_root, init_weights=init_weights, overrides=overrides
+        work_dir=work,
+        rows_dir=rows,
+        data_root=data_root,
+        init_weights=init_weights,
+        translated=translated,
+        overrides=overrides,
     )
     if dry_run:
         print(describe_plan(trials, places, steps_per_second))

@@ -35,7 +35,7 @@ from esl.pipelines.extract import extract
 from esl.pipelines.precheck import require_sound
 from esl.pipelines.run_record import Accelerator
 from esl.pipelines.train import open_data, train
-from esl.pipelines.translate_apply import ApplyPlan, apply_translation, translated_data
+from esl.pipelines.translate_apply import ApplyPlan, apply_translation, on_translated_source
 from esl.pipelines.translate_train import train_translation
 from esl.progress import Progress, no_progress
 from esl.store.predictions import PredictionStore
@@ -208,7 +208,7 @@ class _Procedure:
     def _train(self, name: str, labels: PseudoLabelConfig, translated: str) -> dict[str, Any] | None:
         config = replace(self.config.adaptation, pseudo_labels=labels)
         if translated:
-            config = replace(config, source=translated_data(config.source, self.directory / translated))
+            config = on_translated_source(config, self.directory / translated)
         result = train(
             config, self.directory / name, accelerator=self.accelerator,
             progress=self.progress_of(name), stop=self.stop, say=self.say,

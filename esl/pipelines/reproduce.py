@@ -11,11 +11,13 @@ from typing import Any
 
 from esl.config import TrainConfig
 from esl.config.form import command_flags
+from esl.files import read_json
 from esl.pipelines.row_facts import audited_labels, provenance
 from esl.pipelines.run_record import Accelerator
 from esl.pipelines.self_train import ProgressOf, SelfTraining, self_train
 from esl.pipelines.study import Trial, scored_on
 from esl.pipelines.train import train
+from esl.pipelines.translate_apply import MANIFEST, on_translated_source, require_translated
 from esl.presets import preset, with_data_root
 from esl.progress import no_progress
 from esl.store.experiments import ExperimentRow, read_rows, row_key, write_row
@@ -35,6 +37,8 @@ class StudyPlaces:
     """Finished rows, e.g. `docs/results/rows`."""
     data_root: Path = Path()
     init_weights: Path = Path()
+    translated: Path = Path()
+    """A result of `translate apply` on the source split: what strategies `it` and `...+it` train on."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """Top-level settings in place of the presets', e.g. `{"steps": 100}`; they are part of each row's `setting`."""
 
@@ -42,6 +46,9 @@ class StudyPlaces:
         """A trial's config with its paths."""
         config = trial.config(self.overrides)
         config = with_data_root(config, self.data_root) if self.data_root != Path() else config
+        if trial.is_translated:
+            require_translated(self.translated, config.source)
+            config = on_translated_source(config, self.translated)
         return replace(config, init_weights=self.init_weights) if self.init_weights != Path() else config
 
     def row_of(self, trial: Trial) -> Path:
@@ -121,7 +128,7 @@ def _run(
         return
     # The baseline of a plain trial is scored as round 0 of an experiment that is never carried on.
     plan = SelfTraining(rounds=1, baseline=baseline, score_on=scored_on(trial.benchmark, places.data_root))
-    if trial.strategy == "none":
+    if not trial.has_labels:
         scores = _score(places.config(trial.baseline), baseline, plan, accelerator, progress_of, stop)
         labels: dict[str, Any] = {}
     else:
@@ -193,15 +200,27 @@ def _row(
         miou=100 * scores["miou"],
         steps=config.steps,
         pseudo_labels=labels,
-        provenance={**provenance(), "wall_seconds": round(seconds, 1), "command": command_of(trial, places)},
+        provenance={
+            **provenance(),
+            **({"translated": _generator(places.translated)} if trial.is_translated else {}),
+            "wall_seconds": round(seconds, 1),
+            "command": command_of(trial, places),
+        },
     )
+
+
+def _generator(translated: Path) -> str:
+    """Digest of the weights that made a translated set."""
+    return str(read_json(translated / MANIFEST)["generator"])
 
 
 def command_of(trial: Trial, places: StudyPlaces) -> str:
     """The shell command that runs one trial alone; roots are left to the reader."""
     base = preset(f"{trial.benchmark}_{trial.method}")
     flags = command_flags(base, trial.config(places.overrides))
-    if trial.strategy == "none":
+    if trial.is_translated:
+        flags += ["--source.dataset folder --source.root TRANSLATED --source.split", base.source.split]
+    if not trial.has_labels:
         return " ".join(["python -m esl train", base.preset, *flags, "--run RUN"])
     return " ".join(["python -m esl self-train", base.preset, *flags, "--baseline BASELINE --experiment DIR"])
 
@@ -216,7 +235,7 @@ def describe_plan(trials: Sequence[Trial], places: StudyPlaces, steps_per_second
     """
     todo = missing(trials, places)
     baselines = {t.baseline.name: t.baseline for t in todo}
-    runs = list(baselines.values()) + [t for t in todo if t.strategy != "none"]
+    runs = list(baselines.values()) + [t for t in todo if t.has_labels]
     steps = sum(places.config(t).steps for t in runs)
     lines = [
         f"{len(trials)} trials, {len(trials) - len(todo)} with a row already, {len(runs)} trainings to run, {steps:,} steps."

@@ -11,11 +11,14 @@ from typing import Any
 
 from esl.config import DataConfig, TrainConfig
 from esl.errors import ConfigError
+from esl.pipelines.bdl_strategies import KNOWN, TRANSLATED
 from esl.presets import PRESETS, STRATEGIES, preset
 
 TABLES = ("table1", "table2", "table3", "table4", "table5", "paper")
 FIGURES = ("figure1", "figure2")
 """Drawn from the store that ESL's trial of the first seed learned from."""
+PLAIN = ("none", "it")
+"""Strategies without pseudo-labels."""
 NU_SWEEP = (0.05, 0.15, 0.2, 0.3)
 """nu* of Table 5 beside the default 0.1."""
 
@@ -36,15 +39,25 @@ class Trial:
     benchmark: str
     method: str
     strategy: str
-    """`none`, `ssl`, `esl`, `median` or `cbst`."""
+    """`none`, `ssl`, `esl`, `median` or `cbst`; with `+it` re-trained on translated source images, `it` is that alone."""
     seed: int
     setting: Mapping[str, float] = field(default_factory=dict)
     """`nu_star` or `mu_star` where it is not the default."""
 
     @property
     def baseline(self) -> "Trial":
-        """The trial without pseudo-labels that it learns from."""
-        return replace(self, strategy="none", setting={})
+        """The trial without pseudo-labels that it learns from; `it` is its own."""
+        return replace(self, strategy="it" if self.strategy == "it" else "none", setting={})
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether it learns from pseudo-labels."""
+        return self.strategy not in PLAIN
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether its source images are translated."""
+        return self.strategy == "it" or self.strategy.endswith(TRANSLATED)
 
     @property
     def name(self) -> str:
@@ -56,10 +69,11 @@ class Trial:
         """The training config, without the path of the store it will learn from."""
         base = replace(preset(f"{self.benchmark}_{self.method}"), seed=self.seed)
         base = replace(base, **dict(overrides or {}))
-        if self.strategy == "none":
+        if not self.has_labels:
             return base
         # The store is named when the trial runs.
-        labels = replace(STRATEGIES[self.strategy], source="none", **self.setting)  # type: ignore[arg-type]
+        known = STRATEGIES[self.strategy.removesuffix(TRANSLATED)]
+        labels = replace(known, source="none", **self.setting)  # type: ignore[arg-type]
         return replace(base, pseudo_labels=labels)
 
 
@@ -90,7 +104,7 @@ def trials_of(
         name: a benchmark, or a preset (then its method and strategy alone, with its baseline).
         seeds: at least one.
         methods: in place of the benchmark's own.
-        strategies: in place of none, ssl, esl, median; cbst is another.
+        strategies: in place of none, ssl, esl, median; cbst is another, and it, ssl+it, ... on translated source images.
 
     Raises:
         ConfigError: no such table, benchmark, method or strategy.
@@ -105,9 +119,9 @@ def trials_of(
     unknown = [m for m in methods if f"{benchmark}_{m}" not in PRESETS]
     if unknown:
         raise ConfigError(f"A method must have a preset of {benchmark}; got {', '.join(unknown)}.")
-    unknown = [s for s in strategies if s not in ("none", *STRATEGIES)]
+    unknown = [s for s in strategies if s not in (*PLAIN, *KNOWN)]
     if unknown:
-        raise ConfigError(f"A strategy must be one of none, {', '.join(STRATEGIES)}; got {', '.join(unknown)}.")
+        raise ConfigError(f"A strategy must be one of {', '.join((*PLAIN, *KNOWN))}; got {', '.join(unknown)}.")
     found = []
     for seed in seeds:
         for method in methods:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esl.classes import CLASS_SETS
-from esl.config import DataConfig
+from esl.config import DataConfig, SelectionConfig, TrainConfig
 from esl.config.translation import TranslationConfig
 from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
@@ -213,6 +213,41 @@ def _describe(dataset: PairDataset, out: Path) -> None:
 def translated_data(data: DataConfig, out: Path) -> DataConfig:
     """`data` with its translations in place of its images."""
     return replace(data, dataset="folder", root=out, split=Path(data.split).name or "all")
+
+
+def on_translated_source(config: TrainConfig, out: Path) -> TrainConfig:
+    """`config` with translations of its source images.
+
+    Where source and target are splits of one data set, the source can then no longer be told from the target by its
+    name, so that selection on a split of it would count as target labels: it is left out, and the last checkpoint is
+    the run's.
+    """
+    selection = config.selection
+    is_doubtful = bool(selection.data) and selection.data.dataset == config.target.dataset
+    if is_doubtful and not selection.allow_target_labels:
+        selection = SelectionConfig()
+    return replace(config, source=translated_data(config.source, out), selection=selection)
+
+
+def require_translated(out: Path, data: DataConfig) -> None:
+    """Hold a result of `translate apply` to being whole, and of the images of `data`.
+
+    Raises:
+        ConfigError: no folder is named, or it is of another data set or split, or to the source's style.
+        DataError: there is no such result, or it is not complete.
+    """
+    if out == Path():
+        raise ConfigError(
+            "Training on translated source images needs their folder: --translated DIR (translate apply)."
+        )
+    record = read_json(out / MANIFEST)
+    told = tuple(record.get(k) for k in ("dataset", "split", "direction"))
+    if told != (data.dataset, data.split, "to_target"):
+        raise ConfigError(
+            f"Translated images must be those of {data.dataset} {data.split!r}, to_target; {out} holds {told}."
+        )
+    if not record.get("complete"):
+        raise DataError(f"A translated set must be complete; {out} is not. Run the same `translate apply` to its end.")
 
 
 def write_contact_sheet(dataset: PairDataset, out: Path) -> Path:

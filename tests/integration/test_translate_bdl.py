@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from esl.cli import main
-from esl.config import DataConfig
+from esl.config import DataConfig, SelectionConfig
 from esl.data.opening import open_dataset
 from esl.errors import ConfigError
 from esl.files import read_json
-from esl.pipelines import study
+from esl.pipelines import reproduce, study
 from esl.pipelines.bdl import BdlPlan, bdl
 from esl.progress import Progress
 from esl.store.experiments import read_rows
 from esl.training.guards import StopRequest
 from tests.integration.bdl_world import STAGES, settings
-from tests.integration.training_world import SIZE, make_world, weights_of
+from tests.integration.training_world import SIZE, make_world, tiny_config, weights_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -157,6 +157,32 @@ def test_four_strategies_of_one_preset_fill_table_one(
     capsys.readouterr()
     assert main(command) == 2
     assert "never overwritten" in capsys.readouterr().err
+
+
+def test_translated_source_against_source_only_is_a_study(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`reproduce` trains on the result of `translate apply` and leaves a row, which it never runs again."""
+    world = make_world(tmp_path / "world")
+    tiny = tiny_config(world, steps=2, selection=SelectionConfig())
+    on = DataConfig(dataset="camvid", root=world, split="day_test", size=SIZE)
+    monkeypatch.setattr(study, "preset", lambda name: replace(tiny, preset=name))
+    monkeypatch.setattr(reproduce, "scored_on", lambda benchmark, root: on)
+    command = ["reproduce", "table1", "--preset", "demo", "--methods", "source_only", "--strategies", "none", "it",
+               "--seeds", "1", "2", "--translated", str(finished / "step_1/translated"), "--work", str(tmp_path / "work"),
+               "--rows", str(tmp_path / "rows"), "--out", str(tmp_path / "out")]  # fmt: skip
+    assert main(command) == 0
+    rows = {f"{r.strategy} {r.seed}": r for r in read_rows(tmp_path / "rows", "demo")}
+    assert sorted(rows) == ["it 1", "it 2", "none 1", "none 2"]
+    manifest = read_json(finished / "step_1/translated/manifest.json")
+    assert manifest["sheet"] == "sheet.png"
+    assert rows["it 1"].provenance["translated"] == manifest["generator"]
+    assert "translated" not in rows["none 1"].provenance
+    runs = tmp_path / "work/demo"
+    assert weights_of(runs / "source_only-it-seed1/run") != weights_of(runs / "source_only-none-seed1/run")
+    assert "| IT |" in (tmp_path / "out/demo_table1.md").read_text()
+    monkeypatch.setattr(reproduce, "train", lambda *a, **k: pytest.fail("a row is never run twice"))
+    assert main(command) == 0
 
 
 def test_a_strategy_that_is_none_is_refused() -> None:

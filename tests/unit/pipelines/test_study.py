@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from esl.cli import main
-from esl.errors import ConfigError
-from esl.pipelines.reproduce import StudyPlaces, describe_plan, missing
+from esl.errors import ConfigError, DataError
+from esl.files import write_json
+from esl.pipelines.reproduce import StudyPlaces, command_of, describe_plan, missing
 from esl.pipelines.row_facts import audited_labels
 from esl.pipelines.study import Trial, benchmark_of, trials_of
 from esl.store.experiments import ExperimentRow, write_row
@@ -49,8 +50,37 @@ def test_cbst_is_a_strategy_like_the_others() -> None:
     assert (labels.criterion, labels.portion, labels.source) == ("class_balanced", 0.2, "none")
     assert trials[-1].name == "advent-cbst-seed1"
     assert [t.strategy for t in trials_of("table1", "demo_advent_cbst", (1,))] == ["none", "cbst"]
-    with pytest.raises(ConfigError, match="one of none, ssl, esl, median, cbst; got sls"):
+    with pytest.raises(ConfigError, match=r"one of none, it, ssl, .*; got sls"):
         trials_of("table1", "demo", (1,), ("advent",), ("sls",))
+
+
+def test_translated_source_images_are_a_strategy_of_their_own(tmp_path: Path) -> None:
+    trials = trials_of("table1", "demo", (1,), ("source_only",), ("none", "it", "esl+it"))
+    assert [t.name for t in trials] == [f"source_only-{s}-seed1" for s in ("none", "it", "esl+it")]
+    assert [t.baseline.strategy for t in trials] == ["none", "it", "none"]
+    assert trials[1].config().pseudo_labels == trials[0].config().pseudo_labels
+    assert trials[2].config().pseudo_labels.criterion == "entropy"
+    places = StudyPlaces(work_dir=tmp_path, rows_dir=tmp_path)
+    with pytest.raises(ConfigError, match="--translated"):
+        places.config(trials[1])
+    made = {"dataset": "demo", "split": "source_train", "direction": "to_target", "complete": True, "generator": "g"}
+    out = tmp_path / "translated"
+    places = StudyPlaces(work_dir=tmp_path, rows_dir=tmp_path, translated=out)
+    write_json(out / "manifest.json", made)
+    assert places.config(trials[0]).source.dataset == "demo"
+    source = places.config(trials[1]).source
+    assert (source.dataset, source.root, source.split) == ("folder", out, "source_train")
+    assert places.config(trials[0]).selection.data, "a split of the demo's source domain"
+    assert not places.config(trials[1]).selection.data, "cannot be told from the target's any more"
+    assert "--source.root TRANSLATED" in command_of(trials[1], places)
+    for wrong, error in (
+        ({"direction": "to_source"}, ConfigError),
+        ({"split": "x"}, ConfigError),
+        ({"complete": False}, DataError),
+    ):
+        write_json(out / "manifest.json", made | wrong)
+        with pytest.raises(error, match="ranslated"):
+            places.config(trials[1])
 
 
 def test_what_a_cbst_trial_learned_from_is_audited_by_its_own_labels(tmp_path: Path) -> None:

@@ -1,13 +1,22 @@
 """`translate` and `bdl` on the command line: what they say, and how flags reach the settings."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from esl.cli import main
+from esl.config import DataConfig, SelectionConfig
 from esl.pipelines import bdl as bdl_module
 from esl.pipelines import translate_train
+from esl.pipelines.translate_apply import on_translated_source
 from esl.pipelines.translate_train import TranslationResult
+from esl.presets import preset
+
+SOURCE_SELECTED = replace(
+    preset("gta5_cityscapes_advent"), selection=SelectionConfig(data=DataConfig(dataset="gta5", split="val"), every=10)
+)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +74,14 @@ def test_flags_reach_an_experiment(monkeypatch: pytest.MonkeyPatch, tmp_path: An
     assert (config.adaptation.steps, config.adaptation.lr) == (7, 0.5)
     assert config.adaptation.pseudo_labels.criterion == "max_prob"
     assert not config.adaptation.network.multi_level
+
+
+@pytest.mark.parametrize("name", ["demo_adaptsegnet_esl", "gta5_cityscapes_adaptsegnet_esl"])
+def test_every_preset_can_train_on_its_translated_source(name: str, tmp_path: Path) -> None:
+    config = preset(name)
+    translated = on_translated_source(config, tmp_path)
+    assert (translated.source.dataset, translated.source.size) == ("folder", config.source.size)
+    assert translated.target == config.target
+    # The demo's domains are splits of one data set: its source split cannot be told from the target's by its name.
+    assert bool(translated.selection.data) == (bool(config.selection.data) and not name.startswith("demo"))
+    assert on_translated_source(SOURCE_SELECTED, tmp_path).selection == SOURCE_SELECTED.selection
