@@ -10,7 +10,11 @@ export function drawDecor(pane, view) {
   const context = decor.getContext('2d');
   context.clearRect(0, 0, decor.width, decor.height);
   const { g } = view;
-  if (!g) return;
+  // A transparent layer costs the compositor as much as a full one; at opacity 0 it is left out and still takes the pointer.
+  const isEmpty = !g || (g.scale < GRID_FROM && !view.outline && !view.pin && !view.cursor && view.curtain === null);
+  const opacity = isEmpty ? '0' : '';
+  if (decor.style.opacity !== opacity) decor.style.opacity = opacity;
+  if (isEmpty) return;
   if (g.scale >= GRID_FROM) drawGrid(context, g);
   if (g.scale >= VALUES_FROM && view.maps) drawValues(context, g, view, pane.kind);
   if (view.outline) drawOutline(context, g, view.outline);

@@ -22,11 +22,13 @@ function setProp(node, key, value) {
   else node.setAttribute(key, value === true ? '' : value);
 }
 
-/** Write text only where it differs: an unchanged row costs no layout. */
+/** Write text only where it differs: an unchanged row costs no layout, and a changed one keeps its text node. */
 export function setText(node, text) {
   if (node.__text === text) return;
   node.__text = text;
-  node.textContent = text;
+  const only = node.firstChild;
+  if (only !== null && only === node.lastChild && only.nodeType === 3) only.data = text;
+  else node.textContent = text;
 }
 
 export function setFlag(node, name, on) {

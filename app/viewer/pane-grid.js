@@ -106,8 +106,9 @@ export class PaneGrid {
       if (only && !only.has(kind)) continue;
       if (KIND.get(kind).truth && !(showsTruth && scene.maps.truth)) continue;
       if (kind === 'cbst' && !scene.classBalanced) continue;
-      if (!dirty || !repaint(kind, scene, pane.words, dirty)) this.drawKind(pane, kind);
-      pane.put(only ? scene.g : null);
+      const rows = dirty && repaint(kind, scene, pane.words, dirty);
+      if (!rows) this.drawKind(pane, kind);
+      if (!rows || rows.bottom > 0) pane.put(only ? scene.g : null, rows); // nu* moves no pixel of SSL: that canvas stays
     }
   }
 

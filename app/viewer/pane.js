@@ -51,12 +51,13 @@ export class Pane {
     this.words.fill(color);
   }
 
-  /** Show the pixels; `g` limits it to the part that the image covers. */
-  put(g = null) {
+  /** Show the pixels; `g` limits it to the part that the image covers, `rows` to those from its top to before its bottom. */
+  put(g = null, rows = null) {
     if (!g) this.context.putImageData(this.image, 0, 0);
     else {
       const { across, down } = g;
-      this.context.putImageData(this.image, 0, 0, across.first, down.first, across.last - across.first + 1, down.last - down.first + 1);
+      const [top, bottom] = rows ? [rows.top, rows.bottom] : [down.first, down.last + 1];
+      this.context.putImageData(this.image, 0, 0, across.first, top, across.last - across.first + 1, bottom - top);
     }
   }
 

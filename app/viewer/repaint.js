@@ -39,8 +39,21 @@ export function canRepaint(scene, changed) {
     && changed.length < scene.g.w * scene.g.h;
 }
 
+/** Screen rows in which a pane's colours changed; `bottom` lies outside, and is 0 where none did. */
+class Rows {
+  constructor(height) {
+    this.top = height;
+    this.bottom = 0;
+  }
+
+  add(y) {
+    if (y < this.top) this.top = y;
+    if (y >= this.bottom) this.bottom = y + 1;
+  }
+}
+
 /** SSL or ESL: the pixel in the middle of each dirty screen pixel. */
-function repaintKept(scene, bit, out, dirty) {
+function repaintKept(scene, bit, out, dirty, rows) {
   const { g, tables } = scene;
   const { classes, ignore } = tables;
   const { state } = scene.selection;
@@ -50,12 +63,15 @@ function repaintKept(scene, bit, out, dirty) {
     const sy = (o / g.w) | 0;
     const sx = o - sy * g.w;
     const i = g.down.source[sy] * g.W + g.across.source[sx];
-    out[o] = state[i] & bit ? classes[label[i]] : ignore;
+    const color = state[i] & bit ? classes[label[i]] : ignore;
+    if (out[o] === color) continue;
+    out[o] = color;
+    rows.add(sy);
   }
 }
 
 /** A side of the difference: the first image pixel under each dirty screen pixel that is kept by `only` alone. */
-function repaintDifference(scene, only, out, dirty) {
+function repaintDifference(scene, only, out, dirty, rows) {
   const { g, ground, tables } = scene;
   const { classes, visible } = tables;
   const { state } = scene.selection;
@@ -74,19 +90,23 @@ function repaintDifference(scene, only, out, dirty) {
         }
       }
     }
+    if (out[o] === color) continue;
     out[o] = color;
+    rows.add(sy);
   }
 }
 
 const REPAINTS = {
-  ssl: (scene, out, dirty) => repaintKept(scene, SSL, out, dirty),
-  esl: (scene, out, dirty) => repaintKept(scene, ESL, out, dirty),
-  'ssl-esl': (scene, out, dirty) => repaintDifference(scene, SSL, out, dirty),
-  'esl-ssl': (scene, out, dirty) => repaintDifference(scene, ESL, out, dirty),
+  ssl: (scene, ...rest) => repaintKept(scene, SSL, ...rest),
+  esl: (scene, ...rest) => repaintKept(scene, ESL, ...rest),
+  'ssl-esl': (scene, ...rest) => repaintDifference(scene, SSL, ...rest),
+  'esl-ssl': (scene, ...rest) => repaintDifference(scene, ESL, ...rest),
 };
 
-/** Bring a pane's pixels in line; false where this kind has to be drawn as a whole. */
+/** Bring a pane's pixels in line: the rows that changed, or null where this kind has to be drawn as a whole. */
 export function repaint(kind, scene, out, dirty) {
-  REPAINTS[kind]?.(scene, out, dirty);
-  return kind in REPAINTS;
+  if (!(kind in REPAINTS)) return null;
+  const rows = new Rows(scene.g.h);
+  REPAINTS[kind](scene, out, dirty, rows);
+  return rows;
 }

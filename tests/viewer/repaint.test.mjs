@@ -58,7 +58,10 @@ test('repainting what changed sides equals a whole drawing, for every kind, came
         repainted++;
         dirty.collect(changed, scene.g);
         KINDS.forEach((kind, n) => {
-          assert.ok(repaint(kind, scene, panes[n], dirty));
+          const before = panes[n].slice();
+          const rows = repaint(kind, scene, panes[n], dirty);
+          const touched = Array.from({ length: h }, (_, y) => y).filter((y) => panes[n].slice(y * w, (y + 1) * w).some((v, x) => v !== before[y * w + x]));
+          assert.deepEqual([rows.top, rows.bottom], touched.length ? [touched[0], touched[touched.length - 1] + 1] : [h, 0]);
           const whole = new Uint32Array(w * h).fill(7);
           scene.scan(new Set(KINDS));
           drawLayer(kind, scene, whole);
@@ -110,4 +113,25 @@ test('two grids over one selection never miss what the other one drew', () => {
   assert.equal(selection.takeChanged('inspect'), null, 'the list went to the other grid');
   selection.apply(t);
   assert.ok(selection.takeChanged('inspect').length > 0);
+});
+
+test('a move of one threshold leaves the other rule’s pane as it is', () => {
+  const { maps, thresholds, C } = randomMaps(6);
+  const selection = new Selection(maps, C);
+  const t = thresholds();
+  selection.apply(t);
+  selection.orders = buildAll({ ...maps, cell: selection.cell, numClasses: C });
+  selection.takeChanged('grid');
+  const [w, h] = [37, 23];
+  const scene = sceneOf(maps, selection, cameras(maps, w, h)[0], w, h, new Set());
+  const panes = Object.fromEntries(KINDS.map((kind) => [kind, new Uint32Array(w * h)]));
+  scene.scan(new Set(KINDS));
+  for (const kind of KINDS) drawLayer(kind, scene, panes[kind]);
+  selection.apply({ mu: t.mu, nu: t.nu.map((v) => Math.min(65535, v + 900)) });
+  const dirty = new Dirty(w * h);
+  dirty.collect(selection.takeChanged('grid'), scene.g);
+  assert.ok(dirty.count > 0);
+  assert.equal(repaint('ssl', scene, panes.ssl, dirty).bottom, 0);
+  assert.ok(repaint('esl', scene, panes.esl, dirty).bottom > 0);
+  assert.equal(repaint('photo', scene, panes.ssl, dirty), null);
 });
