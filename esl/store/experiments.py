@@ -4,6 +4,7 @@ Long experiments add up over days and machines: a row that exists is never compu
 in a report comes from rows that carry their command, commit, seed and hardware.
 """
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -16,6 +17,9 @@ from esl.files import read_json, write_json
 
 STRATEGIES = ("none", "it", "ssl", "esl", "median", "cbst", "ssl+it", "esl+it", "median+it", "cbst+it")
 """Ways to choose pseudo-labels, in the order of the paper's tables; `+it` retrains on translated source images, `it` is that alone."""
+
+_LONGEST_SETTING = 200
+"""File systems end a name at 255 bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +66,10 @@ class ExperimentRow:
 
 
 def row_key(method: str, strategy: str, setting: Mapping[str, float | str], seed: int) -> str:
-    """File name without ending of the row that a trial leaves."""
+    """File name without ending of the row that a trial leaves; a setting too long for a file's name goes by its hash."""
     changed = "".join(f"-{name}={value}" for name, value in sorted(setting.items()))
+    if len(changed) > _LONGEST_SETTING:
+        changed = f"-setting={hashlib.sha256(changed.encode()).hexdigest()[:12]}"
     return re.sub(r"[^\w.=+-]", "_", f"{method}-{strategy}{changed}-seed{seed}")
 
 

@@ -151,3 +151,13 @@ def test_text_cannot_break_a_table() -> None:
 
 def test_ties_as_printed_are_all_best_and_a_single_number_is_not() -> None:
     assert mark_best([[1.04, 1.0, 0.5], [None, 2.0, None]]) == [[True, True, False], [False, False, False]]
+
+
+def test_a_long_setting_still_makes_a_file_name_of_its_own(tmp_path: Path) -> None:
+    long = {f"translation.some_setting_{k}": float(k) for k in range(20)}
+    rows = [replace(BASE, setting=long), replace(BASE, setting={**long, "lr": 0.1})]
+    paths = [write_row(tmp_path, row) for row in rows]
+    assert len({p.name for p in paths}) == 2
+    assert all(len(p.name) < 120 for p in paths)
+    assert [dict(r.setting) for r in read_rows(tmp_path)] in ([long, {**long, "lr": 0.1}], [{**long, "lr": 0.1}, long])
+    assert row_path(tmp_path, replace(BASE, setting={"nu_star": 0.05})).name == "advent-none-nu_star=0.05-seed0.json"
