@@ -155,9 +155,13 @@ export class InspectScreen {
     this.session.emit('brush');
   }
 
+  /** A click marks a pixel and lists its class distribution; a second one on it ends both. */
   pin(point) {
-    this.grid.pin = this.grid.pin && point && this.grid.pin[0] === point[0] && this.grid.pin[1] === point[1] ? null : point;
-    if (!this.probe.panel.hidden && point) this.probe.open(...point);
+    const { grid, probe } = this;
+    const isSame = grid.pin !== null && point !== null && grid.pin[0] === point[0] && grid.pin[1] === point[1];
+    grid.pin = isSame ? null : point;
+    if (grid.pin) probe.open(...grid.pin);
+    else probe.hide();
     this.frames.request('cursor');
   }
 

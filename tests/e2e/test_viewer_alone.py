@@ -287,6 +287,27 @@ def test_the_curtain_shows_ssl_left_of_the_pointer_and_esl_right_of_it(page: Any
     np.testing.assert_array_equal(shown[:, edge + 1 :], esl[:, edge + 1 :])
 
 
+def test_a_click_lists_the_whole_class_distribution_and_a_second_one_ends_it(
+    page: Any, address: str, world: Any
+) -> None:
+    visit(page, address, fragment="#p=ssl")
+    drawn_image(page)
+    box = page.locator(".esl-pane-decor").first.bounding_box()
+    at = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.click(*at)
+    page.wait_for_function("document.querySelectorAll('.esl-prob').length === 19")
+    x, y = handle(page, "esl.screen.grid.pin")
+    assert page.inner_text(".esl-probs b") == f"P at ({x}, {y})"
+    assert page.locator(".esl-prob").first.inner_text().split()[0] in world.names[int(world.image(0).label[y, x])]
+    page.mouse.click(*at)
+    assert not page.locator(".esl-probs").is_visible()
+    assert handle(page, "esl.screen.grid.pin") is None
+    page.mouse.click(*at)
+    page.locator(".esl-prob").first.wait_for()
+    page.keyboard.press("Escape")
+    assert not page.locator(".esl-probs").is_visible()
+
+
 def test_a_brush_marks_its_pixels_and_ranks_the_images_that_hold_most(page: Any, address: str, world: Any) -> None:
     visit(page, address, "screen=thresholds")
     page.locator(".esl-density").wait_for()
