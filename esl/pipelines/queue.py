@@ -28,6 +28,8 @@ QUEUE_FILE = ".queue/queue.sqlite"
 """Place of the queue below the runs folder."""
 EXIT_FILE = "exit_code"
 """Written into the run's directory when its process ends."""
+_HOME = Path(__file__).resolve().parents[2]
+"""The folder that holds the package."""
 _RESUMABLE_EXITS = (143, 130)
 """Exit codes of a run that saved and stopped when asked to."""
 
@@ -168,6 +170,7 @@ class QueueWorker:
 
     def _start_remote(self, job: Job, run_dir: Path) -> None:
         place = SlurmPlace(gpus=job.num_devices, options=self.config.slurm_options)
+        os.environ["PYTHONPATH"] = _python_path()  # SLURM hands the environment over to the job
         try:
             submitted = submit(self.command(job), run_dir / "slurm", place, name=job.run, exit_path=run_dir / EXIT_FILE)
         except ConfigError as error:
@@ -182,7 +185,7 @@ class QueueWorker:
         return list(job.argv)
 
     def _environment(self, job: Job) -> dict[str, str]:
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path()}
         if job.device.startswith("cuda:") and job.launcher == "local":
             environment["CUDA_VISIBLE_DEVICES"] = job.device.removeprefix("cuda:")
         return environment
@@ -202,6 +205,12 @@ class QueueWorker:
         except OSError:
             return ""
         return lines[-1][:500] if lines else ""
+
+
+def _python_path() -> str:
+    """`-m esl` is found wherever the server was started: the package need not be installed."""
+    before = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return os.pathsep.join(dict.fromkeys([str(_HOME), *before]))
 
 
 def _is_alive(job: Job) -> bool:

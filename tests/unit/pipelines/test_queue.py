@@ -60,6 +60,19 @@ def test_jobs_run_one_after_the_other_and_say_how_they_ended(worker: QueueWorker
     assert "fine" in (worker.config.runs_dir / "good" / "log.txt").read_text()
 
 
+def test_commands_find_the_package_wherever_the_server_was_started(
+    worker: QueueWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    worker.submit(Job(job_id="v", run="v", argv=(sys.executable, "-m", "esl", "--help")))
+    wait(worker, lambda: state(worker, "v") in ("done", "failed"))
+    assert state(worker, "v") == "done", worker.queue.job("v").message
+    worker.submit(job("p", "import os; print(os.environ['PYTHONPATH'].endswith(os.pathsep + 'elsewhere'))"))
+    wait(worker, lambda: state(worker, "p") == "done")
+    assert "True" in (worker.config.runs_dir / "p" / "log.txt").read_text()
+
+
 def test_stop_lets_a_run_save_first(worker: QueueWorker) -> None:
     worker.submit(job("s", SAVER))
     wait(worker, lambda: is_up(worker, "s"))
