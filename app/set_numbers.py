@@ -20,6 +20,7 @@ from esl.files import read_json, write_json
 from esl.labeling.audit import AuditHistogram, audit
 from esl.labeling.audit_report import AuditReport
 from esl.labeling.thresholds import ScoreHistogram, ThresholdRule
+from esl.pipelines.audit import keep_counts
 from esl.pipelines.ranking import ImageCounts, RankTable, count_image
 
 _log = logging.getLogger(__name__)
@@ -189,5 +190,6 @@ class SetNumbers:
             self.table().save(self._dir / "ranks.npz")
             write_json(self._dir / "seal.json", self._seal())
             self._is_kept = True
+            keep_counts(self._opened.store, self._opened.targets, self._audit)
         except EslError as error:
             _log.warning("Counts of %s are not kept: %s", self._opened.name, error)

@@ -183,10 +183,23 @@ def audit_histogram(
     histogram = AuditHistogram(store.class_set.num_classes)
     for image_id in images_with_progress(store, progress, should_stop):
         histogram.update(store.maps(image_id), truth_of(labels, image_id))
+    _keep(store, path, histogram)
+    return histogram
+
+
+def keep_counts(store: PredictionStore, labels: Labels, histogram: AuditHistogram) -> None:
+    """Keep counts of a whole set that were made elsewhere, for audits and for runs that learn from the store.
+
+    Raises:
+        DataError: they cannot be written.
+    """
+    _keep(store, _counts_of(store, labels), histogram)
+
+
+def _keep(store: PredictionStore, path: Path, histogram: AuditHistogram) -> None:
     if may_keep(store):
         histogram.save(path)
         _forget_others(path)
-    return histogram
 
 
 def known_quality(labels: object) -> dict[str, float]:

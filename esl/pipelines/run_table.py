@@ -213,11 +213,10 @@ def _domain(data: Mapping[str, Any]) -> str:
 
 
 def _pseudo_label_numbers(run: RunDirectory) -> Row:
-    """Coverage and error rate of what a self-trained run learns from, where the experiment wrote them down."""
-    path = run.path / "pseudo_labels.json"
-    if not path.is_file():
+    """Coverage and error rate of what a self-trained run learns from, where they are known."""
+    if not run.pseudo_labels_path.is_file():
         return {"coverage": None, "error_rate": None}
-    values = json.loads(path.read_bytes())
+    values = json.loads(run.pseudo_labels_path.read_bytes())
     return {"coverage": values.get("coverage"), "error_rate": values.get("error_rate")}
 
 

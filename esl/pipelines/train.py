@@ -215,13 +215,11 @@ def _record_start(config: TrainConfig, run: RunDirectory, resolved: dict[str, An
     run.sweep()
     sweep_partial(run.checkpoints_dir)
     now = {"config": config_to_json(config), "data": inputs.digests}
-    if run.exists:
-        record = read_json(run.config_path) | now
-    else:
-        record = {**now, "resolved": resolved, "command": sys.argv, **versions()}
-    write_json(run.config_path, record)
+    record = read_json(run.config_path) if run.exists else {"resolved": resolved, "command": sys.argv, **versions()}
+    write_json(run.config_path, record | now)
     if isinstance(inputs.labels, StoredPseudoLabels):
         save_recipe(run.path / "recipe", inputs.labels.recipe, inputs.labels.mask)
+        write_json(run.pseudo_labels_path, known_quality(inputs.labels))
 
 
 def open_data(config: DataConfig, class_set_name: str) -> PairDataset:

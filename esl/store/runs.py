@@ -4,6 +4,7 @@
     status.json      state, step, rate, heartbeat: written by the run, read by anyone
     metrics.jsonl    one JSON object per line, appended
     log.txt          what it said
+    pseudo_labels.json  coverage, and error rate where it is known, of what it learns from
     samples/         one image as it was predicted at each checkpoint
     checkpoints/     step_NNNNNN/, LATEST, BEST
     run.lock         held by the process that trains
@@ -77,6 +78,7 @@ class RunDirectory:
         self.log_path = self.path / "log.txt"
         self.checkpoints_dir = self.path / "checkpoints"
         self.samples_dir = self.path / "samples"
+        self.pseudo_labels_path = self.path / "pseudo_labels.json"
 
     @property
     def exists(self) -> bool:

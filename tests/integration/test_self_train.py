@@ -12,6 +12,7 @@ from esl.errors import CheckpointError, ConfigError, DataError
 from esl.files import read_json
 from esl.labeling.selection import select_pseudo_label
 from esl.labeling.thresholds import ThresholdRule, class_thresholds
+from esl.pipelines.run_table import RunTable
 from esl.pipelines.self_train import SelfTraining, self_train
 from esl.pipelines.train import train
 from esl.store.predictions import PredictionStore
@@ -52,6 +53,9 @@ def test_an_experiment_links_runs_stores_thresholds_and_scores(experiment: Path)
     assert "sl_main" not in metrics_of(experiment / "round_0" / "run")[-1]
     recipes = list((experiment / "round_1" / "run" / "recipe").glob("*.json"))
     assert [p.stem for p in recipes] == [retrained["recipe"]]
+    assert read_json(experiment / "round_1" / "run" / "pseudo_labels.json") == {"coverage": retrained["coverage"]}
+    rows = {row["name"]: row["coverage"] for row in RunTable(experiment.parent).rows()}
+    assert rows == {f"{experiment.name}~round_0": None, f"{experiment.name}~round_1": retrained["coverage"]}
 
 
 def test_an_interrupted_experiment_goes_on_to_the_same_bytes(world: Path, experiment: Path, tmp_path: Path) -> None:

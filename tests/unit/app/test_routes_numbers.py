@@ -12,6 +12,8 @@ from app.opened import OpenStore
 from esl.classes import IGNORE
 from esl.labeling.comparison import SSL_ONLY, compare
 from esl.labeling.thresholds import ThresholdRule, Thresholds, class_thresholds
+from esl.pipelines.audit import audit_histogram
+from esl.store.predictions import PredictionStore
 
 BASE = "/api/v1/stores"
 
@@ -29,6 +31,21 @@ def test_the_joint_histogram_counts_each_pixel_once(client: TestClient, opened: 
         state = np.where(truth == IGNORE, 2, np.where(truth == maps.label, 0, 1))
         np.add.at(expected, (maps.label, state, maps.entropy >> 8, maps.max_prob >> 8), 1)
     np.testing.assert_array_equal(joint, expected)
+
+
+def test_what_the_page_counted_serves_audits_and_runs(client: TestClient, opened: OpenStore) -> None:
+    client.get(f"{BASE}/{opened.sid}/hist")
+    library = client.app.state.library  # type: ignore[attr-defined]
+    assert library.numbers(opened).wait(60)
+
+    def read_nothing(*of: object) -> None:
+        raise AssertionError("a pixel was touched")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PredictionStore, "maps", read_nothing)
+        kept = audit_histogram(opened.store, opened.targets)
+    assert kept.joint.sum() == 3 * 48 * 96
+    np.testing.assert_array_equal(kept.joint, library.numbers(opened).joint())
 
 
 def test_the_sparse_marginals_hold_the_exact_scores(client: TestClient, opened: OpenStore) -> None:
