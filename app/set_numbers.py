@@ -26,6 +26,8 @@ from esl.pipelines.ranking import ImageCounts, RankTable, count_image
 _log = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
 """How long to wait for the next image while a store grows."""
+JOIN_EVERY = 500
+"""Images whose counts stand apart from the table before they are sorted into it: a table is half as large."""
 
 
 class SetNumbers:
@@ -36,8 +38,9 @@ class SetNumbers:
         self._dir = cache_dir / "sets" / opened.sid
         self._lock = threading.Lock()
         self._audit = AuditHistogram(opened.num_classes)
-        self._counts: dict[int, ImageCounts] = {}
-        self._table: RankTable | None = None
+        self._table = RankTable.of({}, opened.num_classes)
+        self._fresh: dict[int, ImageCounts] = {}
+        self._counted: set[int] = set()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._is_kept = False
@@ -49,7 +52,7 @@ class SetNumbers:
     @property
     def num_counted(self) -> int:
         """Images counted so far."""
-        return len(self._counts)
+        return len(self._counted)
 
     @property
     def is_complete(self) -> bool:
@@ -109,9 +112,8 @@ class SetNumbers:
     def table(self) -> RankTable:
         """Sparse counts of the images counted so far."""
         with self._lock:
-            if self._table is None or self._table.images.size != len(self._counts):
-                self._table = RankTable.of(self._counts, self._opened.num_classes)
-                self._counts = self._table.split()  # views into the table, so that nothing is held twice
+            if self._fresh:
+                self._table, self._fresh = self._table.joined(self._fresh), {}
             return self._table
 
     def _run(self) -> None:
@@ -146,13 +148,13 @@ class SetNumbers:
         return [
             i
             for i, image_id in enumerate(store.image_ids)
-            if image_id in unscored or (i not in self._counts and store.has(image_id))
+            if image_id in unscored or (i not in self._counted and store.has(image_id))
         ]
 
     def _count(self, i: int) -> None:
         maps = self._opened.derive_once(i)
         self._opened.store.count(self._opened.image_id(i), maps)
-        if i in self._counts:
+        if i in self._counted:
             return
         try:
             truth = self._opened.truth(i)
@@ -162,7 +164,10 @@ class SetNumbers:
         counts = count_image(maps, truth, self._opened.num_classes)
         with self._lock:
             self._audit.update(maps, truth)
-            self._counts[i] = counts
+            self._fresh[i] = counts
+            self._counted.add(i)
+        if len(self._fresh) >= JOIN_EVERY:
+            self.table()
 
     def _seal(self) -> dict[str, Any]:
         """What the counts depend on: the logits and each label file's time and size."""
@@ -179,7 +184,8 @@ class SetNumbers:
         except EslError:
             return  # nothing kept, or damaged: count again
         with self._lock:
-            self._audit, self._counts = audit, table.split()
+            self._audit, self._table, self._fresh = audit, table, {}
+            self._counted = set(table.images.tolist())
             self._is_kept = True
 
     def _save(self) -> None:

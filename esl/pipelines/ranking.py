@@ -1,18 +1,17 @@
 """Order a whole set of images by what two thresholds do to each of them, in milliseconds and without touching a pixel.
 
-Each image is kept as sparse joint counts (class and truth, entropy bin, confidence bin) on 64 x 64 bins that are finer
+Each image is counted sparsely by class and truth, entropy bin and confidence bin, on 64 x 64 bins that are finer
 near 0 and 1, where thresholds sit. A threshold inside a bin takes its share of the bin, so answers are approximate.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +19,7 @@ from esl.classes import IGNORE
 from esl.errors import DataError
 from esl.files import atomic_writer
 from esl.labeling.maps import SCALE, PredictionMaps
-from esl.pipelines.rank_groups import NUM_BINS, NUM_TRUTHS, Groups, first_bins, fold
+from esl.pipelines.rank_entries import NUM_BINS, NUM_TRUTHS, PER_CELL, Rows, brush, fold, insert, move, sum_below
 
 _THREADS = min(4, os.cpu_count() or 1)
 
@@ -40,10 +39,8 @@ _BIN_OF = (np.searchsorted(EDGES, np.arange(SCALE + 1), side="right") - 1).astyp
 class ImageCounts:
     """Sparse joint counts of one image."""
 
-    cell: NDArray[np.uint16]
-    """class * 3 + truth of each entry, rising."""
-    entropy_bin: NDArray[np.uint8]
-    prob_bin: NDArray[np.uint8]
+    keys: NDArray[np.int64]
+    """((class * 3 + truth) * 64 + entropy bin) * 64 + confidence bin of each entry, rising."""
     pixels: NDArray[np.uint32]
     mean_entropy: float
     """Exact, 0..1, over the pixels with a prediction."""
@@ -67,9 +64,7 @@ def count_image(maps: PredictionMaps, truth: NDArray[np.uint8] | None, num_class
     counts = np.bincount(flat, minlength=num_classes * NUM_TRUTHS * NUM_BINS**2)
     held = np.flatnonzero(counts)
     return ImageCounts(
-        cell=(held // NUM_BINS**2).astype(np.uint16),
-        entropy_bin=(held // NUM_BINS % NUM_BINS).astype(np.uint8),
-        prob_bin=(held % NUM_BINS).astype(np.uint8),
+        keys=held.astype(np.int64),
         pixels=counts[held].astype(np.uint32),
         mean_entropy=float(entropy.mean() / SCALE) if entropy.size else 0.0,
         has_truth=truth is not None,
@@ -78,81 +73,84 @@ def count_image(maps: PredictionMaps, truth: NDArray[np.uint8] | None, num_class
 
 @dataclass(frozen=True)
 class RankTable:
-    """Counts of N images, side by side."""
+    """Counts of N images, sorted by what was counted instead of by image: see `esl.pipelines.rank_entries`."""
 
     num_classes: int
     images: NDArray[np.int64]
-    """(N,) index of each image in the store."""
-    offsets: NDArray[np.int64]
-    """(N + 1,) entries of image k are offsets[k]..offsets[k + 1]."""
-    cell: NDArray[np.uint16]
-    entropy_bin: NDArray[np.uint8]
-    prob_bin: NDArray[np.uint8]
+    """(N,) index of each image in the store, rising."""
+    starts: NDArray[np.int64]
+    """(K + 1,) entries with key k are starts[k]..starts[k + 1]."""
+    rows: Rows
+    """Of each entry, which of the N images it belongs to."""
     pixels: NDArray[np.uint32]
     mean_entropy: NDArray[np.float64]
     has_truth: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, counts: dict[int, ImageCounts], num_classes: int) -> "RankTable":
-        """Put images together in rising order of their index."""
-        order = sorted(counts)
-        parts = [counts[i] for i in order]
-
-        def joined(name: str, dtype: Any) -> Any:
-            arrays = [getattr(part, name) for part in parts]
-            return np.concatenate(arrays) if arrays else np.zeros(0, dtype)
-
-        lengths = [part.cell.size for part in parts]
-        return cls(
+    def of(cls, counts: Mapping[int, ImageCounts], num_classes: int) -> "RankTable":
+        """Counts of some images by their index in the store."""
+        none = cls(
             num_classes=num_classes,
-            images=np.asarray(order, np.int64),
-            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            cell=joined("cell", np.uint16),
-            entropy_bin=joined("entropy_bin", np.uint8),
-            prob_bin=joined("prob_bin", np.uint8),
-            pixels=joined("pixels", np.uint32),
-            mean_entropy=np.asarray([part.mean_entropy for part in parts], np.float64),
-            has_truth=np.asarray([part.has_truth for part in parts], np.bool_),
+            images=np.zeros(0, np.int64),
+            starts=np.zeros(num_classes * NUM_TRUTHS * PER_CELL + 1, np.int64),
+            rows=np.zeros(0, np.uint16),
+            pixels=np.zeros(0, np.uint32),
+            mean_entropy=np.zeros(0),
+            has_truth=np.zeros(0, np.bool_),
         )
+        return none.joined(counts) if counts else none
 
-    def split(self) -> dict[int, ImageCounts]:
-        """The inverse of `of`."""
-        return {
-            int(i): ImageCounts(
-                cell=self.cell[a:b],
-                entropy_bin=self.entropy_bin[a:b],
-                prob_bin=self.prob_bin[a:b],
-                pixels=self.pixels[a:b],
-                mean_entropy=float(self.mean_entropy[k]),
-                has_truth=bool(self.has_truth[k]),
-            )
-            for k, (i, a, b) in enumerate(zip(self.images, self.offsets, self.offsets[1:], strict=False))
-        }
+    def joined(self, counts: Mapping[int, ImageCounts]) -> "RankTable":
+        """This table and the counts of images that it does not hold yet."""
+        parts = [counts[i] for i in sorted(counts)]
+        images = np.concatenate([self.images, np.asarray(sorted(counts), np.int64)])
+        order = np.argsort(images, kind="stable")
+        place = np.empty(images.size, np.int64)
+        place[order] = np.arange(images.size)
+        sizes = np.diff(self.starts)
+        for part in parts:
+            sizes[part.keys] += 1  # an image has each key once
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        rows: Rows = np.empty(starts[-1], np.uint16 if images.size <= 1 << 16 else np.uint32)
+        pixels, cursor = np.empty(starts[-1], np.uint32), starts[:-1].copy()
+        move(self.starts, self.rows, self.pixels, place, cursor, rows, pixels)
+        for part, row in zip(parts, place[self.images.size :].tolist(), strict=True):
+            insert(part.keys, part.pixels, row, cursor, rows, pixels)
+        entropies, truths = [part.mean_entropy for part in parts], [part.has_truth for part in parts]
+        return RankTable(
+            num_classes=self.num_classes,
+            images=images[order],
+            starts=starts,
+            rows=rows,
+            pixels=pixels,
+            mean_entropy=np.concatenate([self.mean_entropy, np.asarray(entropies, np.float64)])[order],
+            has_truth=np.concatenate([self.has_truth, np.asarray(truths, np.bool_)])[order],
+        )
 
     def kept(self, mu: NDArray[np.uint16], nu: NDArray[np.uint16]) -> NDArray[np.float64]:
         """(N, C, 3, 4) pixels by class, truth and {neither, SSL only, ESL only, both} at integer thresholds (C,)."""
         width = np.diff(EDGES).astype(np.float64)
         by_prob = np.clip((EDGES[1:] - mu.astype(np.int64)[:, None]) / width, 0.0, 1.0)
         by_entropy = np.clip((nu.astype(np.int64)[:, None] + 1 - EDGES[:-1]) / width, 0.0, 1.0)
-        out = np.zeros((self.images.size, self.num_classes * NUM_TRUTHS, 4))
-        groups = self._groups
-        entries = (self.entropy_bin, self.prob_bin, self.pixels)
-        rest: list[Any] = [*groups.arrays, *entries, by_entropy, by_prob, *first_bins(by_entropy, by_prob), out]
-        _in_blocks(self.images.size, lambda first, last: fold(first, last, *rest))
-        return out.reshape(-1, self.num_classes, NUM_TRUTHS, 4)
+        num_cells = self.num_classes * NUM_TRUTHS
+        out = np.zeros((num_cells, self.images.size, 4))
+        held = (self.starts, self.rows, self.pixels, *self._below)
+        _in_blocks(num_cells, lambda first, last: fold(first, last, *held, by_entropy, by_prob, out))
+        return out.reshape(self.num_classes, NUM_TRUTHS, -1, 4).transpose(2, 0, 1, 3)
 
     @cached_property
     def class_pixels(self) -> NDArray[np.float64]:
         """(N, C) pixels of each predicted class, whatever the thresholds."""
-        out = np.zeros((self.images.size, self.num_classes))
-        groups = self._groups
-        image = np.repeat(np.arange(self.images.size), np.diff(groups.image_offsets))
-        np.add.at(out, (image, groups.cell // NUM_TRUTHS), groups.whole)
-        return out
+        whole = self._below[1][:, -1].reshape(self.num_classes, NUM_TRUTHS, -1)
+        return np.asarray(whole.sum(axis=1, dtype=np.float64).T)
 
     @cached_property
-    def _groups(self) -> Groups:
-        return Groups.of(self.offsets, self.cell, self.prob_bin, self.pixels)
+    def _below(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """Pixels below each entropy bin and below each confidence bin, (cells, bins + 1, N) each."""
+        shape = (self.num_classes * NUM_TRUTHS, NUM_BINS + 1, self.images.size)
+        below = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
+        sum_below(self.starts, self.rows, self.pixels, *below)
+        return below
 
     def in_brush(self, cls: int, entropy: tuple[int, int], prob: tuple[int, int]) -> NDArray[np.float64]:
         """(N,) pixels of a class whose entropy and confidence lie in two inclusive ranges of integers."""
@@ -162,8 +160,7 @@ class RankTable:
             for lo, hi in (entropy, prob)
         ]
         out = np.zeros(self.images.size)
-        entries = (self.offsets, self.cell, self.entropy_bin, self.prob_bin, self.pixels)
-        _in_blocks(self.images.size, lambda first, last: _brush(first, last, *entries, cls, share[0], share[1], out))
+        brush(self.starts, self.rows, self.pixels, cls, share[0], share[1], out)
         return out
 
     def save(self, path: Path) -> None:
@@ -188,30 +185,8 @@ class RankTable:
             ) from error
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _brush(
-    first: int,
-    last: int,
-    offsets: Any,
-    cell: Any,
-    e: Any,
-    p: Any,
-    pixels: Any,
-    cls: int,
-    by_entropy: Any,
-    by_prob: Any,
-    out: Any,
-) -> None:
-    for k in range(first, last):
-        total = 0.0
-        for n in range(offsets[k], offsets[k + 1]):
-            if cell[n] // 3 == cls:
-                total += pixels[n] * by_entropy[e[n]] * by_prob[p[n]]
-        out[k] = total
-
-
 def _in_blocks(count: int, work: Callable[[int, int], None]) -> None:
-    """Call `work(first, last)` over blocks of images, side by side."""
-    edges = [count * k // _THREADS for k in range(_THREADS + 1)]
+    """Call `work(first, last)` over blocks of cells, side by side; more blocks than threads, as cells differ in size."""
+    edges = [count * k // (4 * _THREADS) for k in range(4 * _THREADS + 1)]
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(work, edges, edges[1:]))
