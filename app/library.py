@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from app.flips import FlipCounts
 from app.jobs import JobBook
 from app.opened import Caches, OpenStore, make_caches
 from app.set_numbers import SetNumbers
@@ -42,6 +43,7 @@ class Library:
         self._stores: dict[str, OpenStore] = {}
         self._numbers: dict[str, SetNumbers] = {}
         self._predictors: dict[str, Any] = {}
+        self._flips: dict[tuple[str, str], FlipCounts] = {}
         self._lock = threading.Lock()
         self._loading = threading.Lock()
 
@@ -114,6 +116,11 @@ class Library:
             numbers = self._numbers[opened.sid]
         numbers.start()
         return numbers
+
+    def flips(self, a: OpenStore, b: OpenStore) -> FlipCounts:
+        """How many pixels change between two open stores."""
+        with self._lock:
+            return self._flips.setdefault((a.sid, b.sid), FlipCounts(a, b))
 
     @cached_property
     def verdicts(self) -> VerdictBook:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from app.opened import OpenStore
-from app.routes.lookup import LibraryDep, StoreDep
+from app.routes.answers import ApiError
+from app.routes.lookup import LibraryDep, StoreDep, store_of
 
 router = APIRouter()
 FIRST_WAIT = 0.4
@@ -79,3 +80,15 @@ def one_store(opened: StoreDep, library: LibraryDep) -> dict[str, Any]:
             for i, image_id in enumerate(manifest.image_ids)
         ],
     }
+
+
+@router.get("/stores/{sid}/flips/{other}")
+def flips(request: Request, opened: StoreDep, other: str, library: LibraryDep) -> dict[str, Any]:
+    """Pixels that change between this store and another, image by image, as far as they are counted; ask again for more."""
+    beside = store_of(request, other)
+    mine, its = opened.store.manifest, beside.store.manifest
+    if mine.map_size != its.map_size or mine.class_set.names != its.class_set.names:
+        raise ApiError(400, "Both stores must have maps of one size and the same classes.")
+    found = library.flips(opened, beside)
+    counts = found.counts()
+    return {"counts": counts, "num_counted": len(counts), "num_images": found.num_pairs}

@@ -76,6 +76,7 @@ export class Api {
     return { buffer: await response.arrayBuffer(), numImages };
   }
   marginals(info) { return this.bytes(`/stores/${info.sid}/marginals?v=${version(info)}`); }
+  flips(a, b) { return this.json(`/stores/${a}/flips/${b}`); }
   rank(sid, body) { return this.send(`/stores/${sid}/rank`, body, 'POST', 1); }
   queue(sid, body) { return this.send(`/stores/${sid}/queue`, body, 'POST', 1); }
   verdicts(sid, user = '') { return this.json(`/verdicts?sid=${sid}${user ? `&user=${encodeURIComponent(user)}` : ''}`); }

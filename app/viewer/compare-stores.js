@@ -1,12 +1,14 @@
 // Two stores on the same image: A, B, where they flip, and a fourth pane; a class table of both, and the largest changes.
 import { Camera } from './camera.js';
 import { FIXED, BROKEN, OTHER, OUTSIDE, flipCounts, flipMap, iouOf, keptMap, keptRates, largestChanges, meanOf, pairImages, transitions } from './compare-maps.js';
+import { FlipOrder } from './compare-order.js';
 import { ComparePane } from './compare-pane.js';
 import { grid } from './compare-runs.js';
 import { el, setFlag, setText } from './dom.js';
 import { classTable, greyGround, pack, packHex } from './heat.js';
 import { sessionFor } from './session.js';
 import { classThresholds } from './thresholds.js';
+import { showCount } from './quantise.js';
 import { showShare } from './runs-words.js';
 
 const BACKGROUND = packHex('#0b0c0f');
@@ -35,14 +37,15 @@ export class CompareStores {
     this.images = el('select', { class: 'esl-select', 'aria-label': 'Image', onchange: () => this.show(Number(this.images.value)) });
     this.criterion = el('select', { class: 'esl-select', 'aria-label': 'Rule', onchange: () => this.compute() }, el('option', { value: 'entropy' }, 'ESL'), el('option', { value: 'max_prob' }, 'SSL'));
     this.state = el('span', { class: 'esl-warn', role: 'status' });
+    this.order = new FlipOrder({ api: this.api, order: (pairs) => this.reorder(pairs) });
     const hooks = {
       move: (dx, dy) => { this.camera.panBy(dx, dy); this.later(); }, zoom: (x, y, f, w, h) => { this.camera.zoomAt(x, y, f, w, h); this.later(); }, at: (x, y, w, h) => this.probe(x, y, w, h),
     };
     this.panes = ['A', 'B', 'Flips A → B', ''].map((title) => new ComparePane(title, hooks));
     this.fourth = el('select', { class: 'esl-pane-kind', 'aria-label': 'What the fourth pane shows', onchange: () => this.later() }, FOURTH.map(([id, name]) => el('option', { value: id }, name)));
     this.panes[3].head.replaceChildren(this.fourth, this.panes[3].note);
-    this.tools = el('div', { class: 'esl-compare-tools' }, el('b', {}, 'A'), this.choiceA, el('b', {}, 'B'), this.choiceB, this.images, this.criterion,
-      el('button', { type: 'button', class: 'esl-btn', title: 'Whole image (F)', onclick: () => this.fit() }, 'Fit'), this.state);
+    this.tools = el('div', { class: 'esl-compare-tools' }, el('b', {}, 'A'), this.choiceA, el('b', {}, 'B'), this.choiceB, this.images, this.order.select, this.criterion,
+      el('button', { type: 'button', class: 'esl-btn', title: 'Whole image (F)', onclick: () => this.fit() }, 'Fit'), this.order.note, this.state);
     const swatch = (color, text) => el('span', {}, el('i', { class: 'esl-swatch', style: { background: color } }), text);
     this.keys = el('div', { class: 'esl-keys' }, swatch('#3fbf6b', 'wrong → right'), swatch('#e5484d', 'right → wrong'), swatch('#b9bec8', 'other change'), swatch('#e6a04a', 'kept in A only'), swatch('#3fc1b0', 'in B only'));
     this.point = el('p', { class: 'esl-muted' });
@@ -94,8 +97,27 @@ export class CompareStores {
       setText(this.state, problem);
       return;
     }
-    this.images.replaceChildren(...this.pairs.map((p, n) => el('option', { value: n }, `${p.isDone ? '' : '… '}${p.name}`)));
+    this.fillImages();
+    this.order.set(this.a, this.b, this.pairs);
     await this.show(Math.max(0, this.at < this.pairs.length && this.pairs[this.at].isDone ? this.at : this.pairs.findIndex((p) => p.isDone)));
+  }
+
+  fillImages() {
+    this.images.replaceChildren(...this.pairs.map((p, n) => el('option', { value: n }, `${p.isDone ? '' : '… '}${p.name}${p.changed >= 0 ? ` · ${showCount(p.changed)} px` : ''}`)));
+  }
+
+  /** The same images in another order; the one on screen stays unless the order is new. */
+  reorder(pairs) {
+    const shown = this.pairs[this.at]?.a;
+    const isNew = this.order.select.value !== this.ordered;
+    this.ordered = this.order.select.value;
+    this.pairs = pairs;
+    this.fillImages();
+    const at = isNew && this.ordered ? pairs.findIndex((p) => p.isDone) : pairs.findIndex((p) => p.a === shown);
+    if (pairs[at]?.a === shown) {
+      this.at = at;
+      this.images.value = at;
+    } else this.show(Math.max(0, at));
   }
 
   async show(n) {

@@ -4,7 +4,7 @@ import { showBytes } from './export-screen.js';
 import { LineChart } from './runs-curves.js';
 import { freshId } from './runs-api.js';
 import { ask } from './runs-dialog.js';
-import { RunSamples } from './runs-samples.js';
+import { RoundStrip, RunSamples } from './runs-samples.js';
 import { RunSeries, smooth } from './runs-series.js';
 import { ACTIVE, RESUMABLE, adviceFor, configDiff, flatten, messageOf, showDuration, showRate, showShare, showValue, showWhen, stateOf, toneOf } from './runs-words.js';
 
@@ -30,12 +30,13 @@ export class RunPage {
     this.smoothing = el('input', { type: 'range', class: 'esl-range', min: 0, max: 0.98, step: 0.02, value: 0, 'aria-label': 'Smoothing of the losses', oninput: () => this.drawCurves() });
     this.charts = { losses: new LineChart('Losses'), miou: new LineChart('mIoU, %', { format: percent }), lr: new LineChart('Learning rate'), iou: new LineChart('IoU by class, %', { format: percent, zero: true }) };
     this.samples = new RunSamples((which) => this.runs.sampleUrl(this.name, which));
+    this.rounds = new RoundStrip((run, which) => this.runs.sampleUrl(run, which));
     this.checkpoints = el('div', { class: 'esl-checkpoints' });
     this.diff = el('div', { class: 'esl-pairs' });
     this.warnings = el('ul', { class: 'esl-warnings' });
     this.log = el('pre', { class: 'esl-code esl-log', tabindex: 0, 'aria-label': 'Log' });
     const section = (title, ...nodes) => el('section', { class: 'esl-runbox' }, el('h3', {}, title), nodes);
-    this.boxes = { samples: section('Sample predictions', this.samples.root), checkpoints: section('Checkpoints', this.checkpoints), diff: section('Differs from its preset', this.diff), warnings: section('Warnings', this.warnings), log: section('Log', this.log) };
+    this.boxes = { samples: section('Sample predictions', this.samples.root), rounds: section('Rounds of the experiment', this.rounds.root), checkpoints: section('Checkpoints', this.checkpoints), diff: section('Differs from its preset', this.diff), warnings: section('Warnings', this.warnings), log: section('Log', this.log) };
     this.root = el('article', { class: 'esl-run', 'aria-label': 'Run', hidden: true },
       el('header', { class: 'esl-run-head' }, button('← Runs', () => context.close(), 'is-quiet'), this.title, this.chip, el('span', { class: 'esl-grow' }), Object.values(this.buttons)),
       el('div', { class: 'esl-run-body' }, el('div', { class: 'esl-meter' }, this.bar), this.facts, this.message, this.advice,
@@ -53,11 +54,14 @@ export class RunPage {
     for (const node of [this.checkpoints, this.diff, this.warnings]) node.replaceChildren();
     for (const key of ['facts', 'message', 'advice', 'log']) setText(this[key], '');
     this.samples.clear();
+    this.rounds.set([]);
+    this.boxes.rounds.hidden = true;
     this.drawCurves();
     await this.refresh(true);
   }
 
   close() {
+    this.rounds.stop();
     this.name = '';
     this.root.hidden = true;
   }
@@ -115,6 +119,8 @@ export class RunPage {
     this.detail = detail;
     this.readAt = Date.now();
     this.samples.set(this.name, detail.samples ?? []);
+    this.rounds.set(detail.rounds ?? []);
+    this.boxes.rounds.hidden = (detail.rounds ?? []).length < 2;
     if (!this.row) this.update(detail);
     this.drawCheckpoints();
     this.warnings.replaceChildren(...detail.warnings.map((w) => el('li', {}, w)));

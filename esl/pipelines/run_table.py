@@ -75,6 +75,7 @@ class RunTable:
             "pseudo_label_path": labels["path"] if labels["source"] != "none" else "",
             "stores": _stores(run),
             "samples": sample_steps(run.samples_dir),
+            "rounds": self._rounds(name),
             "bytes": folder_bytes(self._whole(name)),
         }
 
@@ -160,6 +161,14 @@ class RunTable:
             "iou": [s.get("iou", []) for s in scores],
             "split": [s.get("split", "") for s in scores],
         }
+
+    def _rounds(self, name: str) -> list[Row]:
+        """Stages of the experiment that a run is one of, with the step of each one's last sample: `[{name, step}]`."""
+        if experiment_of(name) == name:
+            return []
+        mine = [(n, r) for n, r in list_runs(self.root) if self._whole(n) == self._whole(name)]
+        steps = [(n, sample_steps(run.samples_dir)) for n, run in mine]
+        return [{"name": n, "step": found[-1]} for n, found in steps if found]
 
     def _whole(self, name: str) -> Path:
         return self.root / experiment_of(name)

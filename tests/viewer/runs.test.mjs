@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FIXED, BROKEN, OTHER, OUTSIDE, flipCounts, flipMap, iouDifferences, iouOf, keptMap, keptRates, largestChanges, pairImages, transitions } from '../../app/viewer/compare-maps.js';
+import { sortByFlips } from '../../app/viewer/compare-order.js';
 import { placeAfterMove } from '../../app/viewer/runs-queue.js';
 import { spread } from '../../app/viewer/runs-samples.js';
 import { RunSeries, bounds, nearest, smooth, thin, ticks } from '../../app/viewer/runs-series.js';
@@ -166,4 +167,11 @@ test('samples over time are few, spread, with the first and the last', () => {
   assert.equal(many.length, 8);
   assert.deepEqual([many[0], many.at(-1)], [10, 3000]);
   assert.deepEqual([...new Set(many)].sort((a, b) => a - b), many);
+});
+
+test('images are sorted by their changed pixels, of all classes or of one, the uncounted last', () => {
+  const pairs = [{ name: 'x', a: 0 }, { name: 'y', a: 1 }, { name: 'z', a: 2 }];
+  const counts = { 0: [4, 2], 2: [1, 9] };
+  assert.deepEqual(sortByFlips(pairs, counts, 'all').map((p) => [p.name, p.changed]), [['z', 5], ['x', 3], ['y', -1]]);
+  assert.deepEqual(sortByFlips(pairs, counts, '0').map((p) => p.name), ['x', 'z', 'y']);
 });

@@ -144,6 +144,12 @@ def test_rounds_of_an_experiment_are_rows_with_their_stores(tmp_path: Path) -> N
     (store,) = table.detail("e~round_0")["stores"]
     assert store == {"name": "round_0/store", "path": str(tmp_path / "e" / "round_0" / "store")}
     assert table.detail("e~round_1")["stores"] == []
+    assert table.detail("e~round_1")["rounds"] == []
+    samples = tmp_path / "e" / "round_0" / "run" / "samples"
+    samples.mkdir()
+    for step in (100, 200):
+        (samples / f"step_{step:06d}.png").touch()
+    assert table.detail("e~round_1")["rounds"] == [{"name": "e~round_0", "step": 200}]
     assert table.detail("e~round_0")["bytes"] > table.detail("alone")["bytes"]
     assert table.compare(["alone", "e~round_1"])["differences"] == {}
 
