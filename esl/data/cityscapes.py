@@ -54,7 +54,7 @@ def open_cityscapes(root: Path, split: str, class_set: ClassSet, label_format: s
             + (" or train_ids" if class_set.num_classes in (19, 16, 13) else "")
             + f"; got {label_format!r}."
         )
-    image_root = require_directory(_leaf(root) / split, f"Images of Cityscapes' split {split!r}")
+    image_root = require_directory(image_folder(root) / split, f"Images of Cityscapes' split {split!r}")
     fine = "gtCoarse" if split == "train_extra" else "gtFine"
     label_root = image_root.parent.parent / fine / split
     ending = f"_{fine}_{LABEL_KINDS[label_format]}.png"
@@ -68,7 +68,7 @@ def open_cityscapes(root: Path, split: str, class_set: ClassSet, label_format: s
     )
 
 
-def _leaf(root: Path) -> Path:
+def image_folder(root: Path) -> Path:
     """Where the images lie; AdaptSegNet and its heirs keep everything in a folder `data`."""
     inner = root / "data" / "leftImg8bit"
     return inner if not (root / "leftImg8bit").is_dir() and inner.is_dir() else root / "leftImg8bit"

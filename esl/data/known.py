@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from esl.data import camvid, cityscapes, gta5, mapillary, synthia
+from esl.data import camvid, cityscapes, demo, gta5, mapillary, synthia
 from esl.data.dataset import PairDataset
+from esl.data.folder import DESCRIPTION, read_description
 
 MARKERS = {
     "cityscapes": ("leftImg8bit",),
@@ -50,6 +51,28 @@ def incomplete_cities(dataset: PairDataset) -> dict[str, tuple[int, int]]:
     published = cityscapes.CITIES.get(dataset.split, {}) if dataset.name == "cityscapes" else {}
     found = Counter(image_id.split("/")[0] for image_id in dataset.image_ids)
     return {city: (found[city], count) for city, count in published.items() if found[city] != count}
+
+
+def splits_there(name: str, root: Path | None) -> tuple[str, ...]:
+    """The published splits whose images are at `root`, or a data set's first one, so that opening it says what is missing.
+
+    Args:
+        name: a data set's name; an unknown one gets a split too, and is refused when it is opened.
+        root: its folder; None where it was not named.
+    """
+    if name == "demo":
+        return tuple(demo.DEMO_SPLITS)
+    places: dict[str, list[Path]] = {}
+    if root is not None and name == "cityscapes":
+        places = {split: [cityscapes.image_folder(root) / split] for split in cityscapes.NUM_IMAGES}
+    elif root is not None and name == "mapillary":
+        places = {split: [root / folder for folder in mapillary.FOLDERS[split]] for split in mapillary.NUM_IMAGES}
+    elif root is not None and name == "camvid":
+        places = {split: [root / "lists" / f"{split}.txt"] for split in camvid.NUM_IMAGES}
+    there = tuple(split for split, paths in places.items() if any(path.exists() for path in paths))
+    if name == "folder" and root is not None and root.is_dir():
+        there = tuple(read_description(root / DESCRIPTION).get("splits", {}))
+    return there or ({"mapillary": "training", "camvid": "train", "folder": "all"}.get(name, "train"),)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def _sentence(report: DataReport) -> str:
     also = f" {more} more {'thing is' if more == 1 else 'things are'} wrong." if more else ""
     return (
         f"Data must be sound before a long run: {report.name} {report.split} in {report.root} is not. {first.message}{also} "
-        f"See all with: python -m esl data-check --dataset {report.name} --split {report.split} --data-root {report.root} "
+        f"See all with: python -m esl data-check {report.name} --split {report.split} --data-root {report.root} "
         f"({SKIP}=1 runs all the same)."
     )
 

@@ -69,7 +69,7 @@ def test_what_is_wrong_is_one_sentence_and_nothing_is_begun(world: Path, tmp_pat
     assert "camvid day_train" in said
     assert "day_train_2.png" in said
     assert "1 more thing is wrong" in said
-    assert "python -m esl data-check --dataset camvid --split day_train" in said
+    assert "python -m esl data-check camvid --split day_train" in said
     assert not (tmp_path / "run" / "config.json").exists()
 
 

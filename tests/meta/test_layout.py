@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import require_parses
+
 BANNED = {"utils", "helpers", "common", "misc"}
 
 
@@ -37,6 +39,15 @@ def test_links_in_documents_lead_somewhere(repository: Path) -> None:
             if not target.startswith(("http://", "https://", "mailto:")) and not (path.parent / target).exists():
                 broken.append(f"{path.relative_to(repository)}: {target}")
     assert not broken
+
+
+def test_every_command_of_the_readme_is_one_that_is_understood(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = re.findall(r"^python -m esl .*", (repository / "README.md").read_text(), re.MULTILINE)
+    assert len(commands) > 10
+    for command in commands:
+        require_parses(command, monkeypatch)
 
 
 def test_no_document_names_a_machine(repository: Path) -> None:

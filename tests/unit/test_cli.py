@@ -12,6 +12,7 @@ from esl.cli import VERBS, main
 from esl.cli.terminal import class_values
 from esl.errors import ConfigError
 from esl.images import read_ids, write_png
+from tests.unit.data.trees import id_map, make_cityscapes, photo
 from tests.unit.pipelines.stored_world import fill_store
 
 
@@ -130,6 +131,39 @@ def test_export_writes_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert call("export", "--store", tmp_path / "s", "--recipe", saved, "--out", again) == 0
     assert (again / "c.png").read_bytes() == (out / "c.png").read_bytes()
     assert call("export", "--store", tmp_path / "s", "--recipe", saved, "--nu-star", 0.2, "--out", tmp_path / "no") == 2
+
+
+def test_data_check_takes_every_split_that_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_cityscapes(tmp_path, "val")
+    make_cityscapes(tmp_path, "train", ("aachen",))
+    assert call("data-check", "cityscapes", "--root", tmp_path) == 1
+    streams = capsys.readouterr()
+    assert "cityscapes train in" in streams.out
+    assert "City lindau must have 59 images; 2 are there." in streams.out
+    assert "data-check val: 12/12" in streams.err, "how far it is"
+    assert call("data-check", "cityscapes", "--root", tmp_path, "--json") == 1
+    parts = json.loads(capsys.readouterr().out)["splits"]
+    assert [(p["split"], p["num_images"], p["is_sound"]) for p in parts] == [("train", 2, False), ("val", 6, False)]
+    assert call("data-check", "--dataset", "cityscapes", "--data-root", tmp_path, "--split", "val", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["num_expected"] == 500
+    assert call("data-check", "cityscapes", "--root", tmp_path / "leftImg8bit") == 1
+    assert f"The root is probably {tmp_path}." in capsys.readouterr().out
+    assert call("data-check", "imagenet", "--root", tmp_path) == 2
+
+
+def test_data_check_of_a_folder_takes_its_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(2):
+        write_png(tmp_path / f"images/{number}.png", photo(number))
+        write_png(tmp_path / f"labels/{number}.png", id_map([0, 1], number))
+        (tmp_path / f"{number}.txt").write_text(f"{number}.png\n")
+    about = tmp_path / "dataset.toml"
+    about.write_text('classes = ["road", "car"]')
+    assert call("data-check", "folder", "--root", tmp_path) == 0
+    assert "folder all in" in capsys.readouterr().out
+    about.write_text('classes = ["road", "car"]\n[splits]\nday = "0.txt"\nnight = "1.txt"')
+    assert call("data-check", "folder", "--root", tmp_path) == 0
+    said = capsys.readouterr().out
+    assert ("folder day in" in said, "folder night in" in said, "folder all in" in said) == (True, True, False)
 
 
 def test_pairs_of_class_and_value() -> None:
