@@ -91,9 +91,12 @@ export function flipCounts(flips, a, numClasses) {
   return { codes, byClass };
 }
 
+export function sameClasses(a, b) {
+  return a.class_names.join('\n') === b.class_names.join('\n');
+}
+
 /** Images that two stores share, by name: {pairs: [{name, a, b}]} or {problem: sentence}. */
 export function pairImages(a, b) {
-  if (a.class_names.join('\n') !== b.class_names.join('\n')) return { problem: `Both must have the same classes; ${a.name} has ${a.class_names.length} and ${b.name} has ${b.class_names.length}${a.class_names.length === b.class_names.length ? ' of other names' : ''}.` };
   if (a.map_size.join() !== b.map_size.join()) return { problem: `Both must have maps of one size; ${a.name} has ${a.map_size[1]} × ${a.map_size[0]}, ${b.name} ${b.map_size[1]} × ${b.map_size[0]} pixels.` };
   const inB = new Map(b.images.map((image) => [image.name, image]));
   const pairs = a.images.filter((image) => inB.has(image.name)).map((image) => ({ name: image.name, a: image.i, b: inB.get(image.name).i, isDone: image.done !== false && inB.get(image.name).done !== false }));

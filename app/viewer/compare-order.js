@@ -15,7 +15,7 @@ export function sortByFlips(pairs, counts, choice) {
 }
 
 export class FlipOrder {
-  /** @param hooks {api, order(pairs)} */
+  /** @param hooks {api, order(pairs, isFinal)} */
   constructor(hooks) {
     this.hooks = hooks;
     this.select = el('select', { class: 'esl-select', 'aria-label': 'Order of the images', onchange: () => this.apply() });
@@ -37,13 +37,13 @@ export class FlipOrder {
     clearTimeout(this.timer);
     const { a, b, pairs } = this;
     setText(this.note, '');
-    if (!this.select.value) return this.hooks.order(pairs);
+    if (!this.select.value) return this.hooks.order(pairs, true);
     try {
       const answer = await this.hooks.api.flips(a.sid, b.sid);
       if (a !== this.a || b !== this.b) return undefined;
       const isMore = answer.num_counted < answer.num_images;
       setText(this.note, isMore ? `${answer.num_counted} of ${answer.num_images} counted` : '');
-      this.hooks.order(sortByFlips(pairs, answer.counts, this.select.value));
+      this.hooks.order(sortByFlips(pairs, answer.counts, this.select.value), !isMore);
       if (isMore && this.select.isConnected) this.timer = setTimeout(() => this.apply(), AGAIN_MS);
     } catch (error) {
       setText(this.note, error.message);

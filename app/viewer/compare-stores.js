@@ -1,6 +1,7 @@
 // Two stores on the same image: A, B, where they flip, and a fourth pane; a class table of both, and the largest changes.
 import { Camera } from './camera.js';
-import { FIXED, BROKEN, OTHER, OUTSIDE, flipCounts, flipMap, iouOf, keptMap, keptRates, largestChanges, meanOf, pairImages, transitions } from './compare-maps.js';
+import { FIXED, BROKEN, OTHER, OUTSIDE, flipCounts, flipMap, iouOf, keptMap, keptRates, largestChanges, meanOf, pairImages, sameClasses, transitions } from './compare-maps.js';
+import { askMapping, mapped, mappingByName } from './compare-mapping.js';
 import { FlipOrder } from './compare-order.js';
 import { ComparePane } from './compare-pane.js';
 import { grid } from './compare-runs.js';
@@ -29,7 +30,7 @@ const PICKED = table([[1, MARK]]);
 const BARE = table([], false);
 
 export class CompareStores {
-  /** @param context {api, say} */
+  /** @param context {api, say, host()} */
   constructor(context) {
     Object.assign(this, { context, api: context.api, camera: new Camera(), at: 0, picked: null });
     const choice = (label) => el('select', { class: 'esl-select', 'aria-label': label, onchange: () => this.openBoth() });
@@ -37,7 +38,9 @@ export class CompareStores {
     this.images = el('select', { class: 'esl-select', 'aria-label': 'Image', onchange: () => this.show(Number(this.images.value)) });
     this.criterion = el('select', { class: 'esl-select', 'aria-label': 'Rule', onchange: () => this.compute() }, el('option', { value: 'entropy' }, 'ESL'), el('option', { value: 'max_prob' }, 'SSL'));
     this.state = el('span', { class: 'esl-warn', role: 'status' });
-    this.order = new FlipOrder({ api: this.api, order: (pairs) => this.reorder(pairs) });
+    this.order = new FlipOrder({ api: this.api, order: (pairs, isFinal) => this.reorder(pairs, isFinal) });
+    this.mappings = new Map();
+    this.classesButton = el('button', { type: 'button', class: 'esl-btn', hidden: true, onclick: () => this.askClasses() }, 'Classes …');
     const hooks = {
       move: (dx, dy) => { this.camera.panBy(dx, dy); this.later(); }, zoom: (x, y, f, w, h) => { this.camera.zoomAt(x, y, f, w, h); this.later(); }, at: (x, y, w, h) => this.probe(x, y, w, h),
     };
@@ -45,7 +48,7 @@ export class CompareStores {
     this.fourth = el('select', { class: 'esl-pane-kind', 'aria-label': 'What the fourth pane shows', onchange: () => this.later() }, FOURTH.map(([id, name]) => el('option', { value: id }, name)));
     this.panes[3].head.replaceChildren(this.fourth, this.panes[3].note);
     this.tools = el('div', { class: 'esl-compare-tools' }, el('b', {}, 'A'), this.choiceA, el('b', {}, 'B'), this.choiceB, this.images, this.order.select, this.criterion,
-      el('button', { type: 'button', class: 'esl-btn', title: 'Whole image (F)', onclick: () => this.fit() }, 'Fit'), this.order.note, this.state);
+      el('button', { type: 'button', class: 'esl-btn', title: 'Whole image (F)', onclick: () => this.fit() }, 'Fit'), this.classesButton, this.order.note, this.state);
     const swatch = (color, text) => el('span', {}, el('i', { class: 'esl-swatch', style: { background: color } }), text);
     this.keys = el('div', { class: 'esl-keys' }, swatch('#3fbf6b', 'wrong → right'), swatch('#e5484d', 'right → wrong'), swatch('#b9bec8', 'other change'), swatch('#e6a04a', 'kept in A only'), swatch('#3fc1b0', 'in B only'));
     this.point = el('p', { class: 'esl-muted' });
@@ -91,6 +94,15 @@ export class CompareStores {
       return;
     }
     const { pairs, problem } = pairImages(this.a.info, this.b.info);
+    const isSame = sameClasses(this.a.info, this.b.info);
+    this.mapping = isSame ? null : this.mappings.get(`${this.a.sid}|${this.b.sid}`) ?? null;
+    this.classesButton.hidden = isSame || Boolean(problem);
+    this.order.select.hidden = !isSame;
+    if (!problem && !isSame && !this.mapping) {
+      this.body.hidden = true;
+      setText(this.state, `A has ${this.a.numClasses} classes and B has ${this.b.numClasses}: say first which are the same.`);
+      return;
+    }
     this.pairs = pairs ?? [];
     this.body.hidden = Boolean(problem);
     if (problem) {
@@ -98,19 +110,27 @@ export class CompareStores {
       return;
     }
     this.fillImages();
-    this.order.set(this.a, this.b, this.pairs);
+    if (isSame) this.order.set(this.a, this.b, this.pairs);
     await this.show(Math.max(0, this.at < this.pairs.length && this.pairs[this.at].isDone ? this.at : this.pairs.findIndex((p) => p.isDone)));
+  }
+
+  askClasses() {
+    const mapping = this.mapping ?? mappingByName(this.a.info.class_names, this.b.info.class_names);
+    askMapping(this.context.host(), this.a.info, this.b.info, mapping, (chosen) => {
+      this.mappings.set(`${this.a.sid}|${this.b.sid}`, chosen);
+      this.openBoth();
+    });
   }
 
   fillImages() {
     this.images.replaceChildren(...this.pairs.map((p, n) => el('option', { value: n }, `${p.isDone ? '' : '… '}${p.name}${p.changed >= 0 ? ` · ${showCount(p.changed)} px` : ''}`)));
   }
 
-  /** The same images in another order; the one on screen stays unless the order is new. */
-  reorder(pairs) {
+  /** The same images in another order; the one on screen stays until the order is final, then the first one comes. */
+  reorder(pairs, isFinal) {
     const shown = this.pairs[this.at]?.a;
-    const isNew = this.order.select.value !== this.ordered;
-    this.ordered = this.order.select.value;
+    const isNew = isFinal && this.order.select.value !== this.ordered;
+    if (isFinal) this.ordered = this.order.select.value;
     this.pairs = pairs;
     this.fillImages();
     const at = isNew && this.ordered ? pairs.findIndex((p) => p.isDone) : pairs.findIndex((p) => p.a === shown);
@@ -126,10 +146,11 @@ export class CompareStores {
     this.at = n;
     this.images.value = n;
     try {
-      const [a, b] = await Promise.all([this.a.cache.get(pair.a), this.b.cache.get(pair.b)]);
+      const [a, own] = await Promise.all([this.a.cache.get(pair.a), this.b.cache.get(pair.b)]);
       if (this.at !== n) return;
       const isFirst = !this.current;
-      this.current = { a, b, truth: a.truth ?? b.truth };
+      const b = this.mapping ? mapped(own, this.mapping) : own;
+      this.current = { a, b, own, truth: a.truth ?? b.truth };
       this.picked = null;
       setText(this.state, '');
       this.compute();
@@ -146,7 +167,7 @@ export class CompareStores {
 
   compute() {
     if (!this.current) return;
-    const { a, b, truth } = this.current;
+    const { a, b, own, truth } = this.current;
     const { info } = this.a;
     const C = info.class_names.length;
     const shown = this.a.blind || this.b.blind ? null : truth;
@@ -154,7 +175,7 @@ export class CompareStores {
     const flips = flipMap(a.label, b.label, shown);
     const differ = new Uint8Array(flips.length).fill(255);
     for (let i = 0; i < flips.length; i++) if (flips[i] !== 0 && flips[i] !== OUTSIDE) differ[i] = b.label[i];
-    const kept = keptMap(a, b, of(this.a), of(this.b), this.criterion.value);
+    const kept = keptMap(a, own, of(this.a), of(this.b), this.criterion.value); // B's thresholds are for B's classes
     Object.assign(this.current, { flips, differ, kept, shown, ground: groundOf(a) });
     this.colors = { colors: classTable(info.class_colors, BACKGROUND), background: BACKGROUND, anyHit: false };
     this.colors.colors[255] = BACKGROUND;

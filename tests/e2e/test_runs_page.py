@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
+from worlds import logits_of, make_store
 
 from app.library import Library
 from app.main import make_desk
@@ -25,6 +26,7 @@ from esl.config import config_to_json
 from esl.files import write_bytes, write_json
 from esl.images.writing import encode_jpeg, write_png
 from esl.presets import preset
+from esl.store.predictions import PredictionStore, StoreManifest
 from esl.store.runs import RunDirectory, RunStatus
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -290,3 +292,49 @@ def test_chosen_runs_are_compared(page: Any, address: str, desk: RunDesk) -> Non
     assert page.get_by_label("Config differences").locator("tbody tr").count() == 1
     playwright.expect(page.locator(".esl-bars")).to_contain_text("+2.0")
     playwright.expect(page.get_by_role("button", name="Open both in the inspector")).to_be_enabled()
+
+
+def test_stores_of_other_classes_are_compared_once_it_is_said_which_are_the_same(
+    page: Any, address: str, desk: RunDesk, tmp_path: Path
+) -> None:
+    first = make_store(tmp_path)
+    make_store(tmp_path, name="second")
+    manifest = tmp_path / "second" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("walk way", "footpath").replace("0000", "1111"))
+    for name in ("store", "second"):
+        desk.library.open(tmp_path / name, name)  # type: ignore[attr-defined]
+    visit(page, address, "?screen=compare")
+    page.get_by_role("radio", name="Same image, two stores").click()
+    playwright.expect(page.get_by_text("say first which are the same")).to_be_visible()
+    page.get_by_role("button", name="Classes …").click()
+    assert page.get_by_label("pole of").input_value() == "3"
+    assert page.get_by_label("footpath of").input_value() == "255"
+    page.get_by_label("footpath of").select_option(label="walk way")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    playwright.expect(page.locator(".esl-two-side")).to_contain_text("0.0 % of the pixels differ")
+    assert first.is_complete
+
+
+def test_images_of_a_comparison_are_ordered_by_what_changes(
+    page: Any, address: str, desk: RunDesk, tmp_path: Path
+) -> None:
+    store = make_store(tmp_path)
+    fields = {
+        k: getattr(store.manifest, k)
+        for k in ("dataset", "root", "split", "class_set", "image_ids", "map_size", "logits_shape")
+    }
+    with PredictionStore.create(
+        tmp_path / "other", StoreManifest(**fields, model={"name": "o", "sha256": "2" * 64})
+    ) as other:
+        for k, image_id in enumerate(store.image_ids):
+            other.write(image_id, logits_of(k + (7 if k == 2 else 0)))
+    for name in ("store", "other"):
+        desk.library.open(tmp_path / name, name)  # type: ignore[attr-defined]
+    visit(page, address, "?screen=compare")
+    page.get_by_role("radio", name="Same image, two stores").click()
+    playwright.expect(page.locator(".esl-two-side")).to_contain_text("0.0 % of the pixels differ")
+    page.get_by_label("Order of the images").select_option("all")
+    images = page.get_by_label("Image", exact=True).locator("option")
+    playwright.expect(images.first).to_contain_text(store.image_ids[2])
+    playwright.expect(images.nth(1)).to_contain_text("· 0 px")
+    playwright.expect(page.locator(".esl-two-side")).not_to_contain_text("0.0 % of the pixels differ")

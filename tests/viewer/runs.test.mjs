@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FIXED, BROKEN, OTHER, OUTSIDE, flipCounts, flipMap, iouDifferences, iouOf, keptMap, keptRates, largestChanges, pairImages, transitions } from '../../app/viewer/compare-maps.js';
+import { FIXED, BROKEN, OTHER, OUTSIDE, flipCounts, flipMap, iouDifferences, iouOf, keptMap, keptRates, largestChanges, pairImages, sameClasses, transitions } from '../../app/viewer/compare-maps.js';
+import { mapped, mappingByName } from '../../app/viewer/compare-mapping.js';
 import { sortByFlips } from '../../app/viewer/compare-order.js';
 import { placeAfterMove } from '../../app/viewer/runs-queue.js';
 import { spread } from '../../app/viewer/runs-samples.js';
@@ -147,7 +148,8 @@ test('stores pair by image name, and say why they do not', () => {
   const store = (names, more = {}) => ({ name: 's', class_names: ['a'], map_size: [4, 8], images: names.map((name, i) => ({ i, name })), ...more });
   assert.deepEqual(pairImages(store(['x', 'y']), store(['y', 'z'])).pairs, [{ name: 'y', a: 1, b: 0, isDone: true }]);
   assert.match(pairImages(store(['x']), store(['z'])).problem, /share no image/);
-  assert.match(pairImages(store(['x']), store(['x'], { class_names: ['b'] })).problem, /same classes/);
+  assert.equal(sameClasses(store(['x']), store(['x'], { class_names: ['b'] })), false);
+  assert.equal(sameClasses(store(['x']), store(['y'])), true);
   assert.match(pairImages(store(['x']), store(['x'], { map_size: [2, 2] })).problem, /one size/);
   assert.deepEqual(iouDifferences([[0.5, 0.5], [0.5, 0.7]], ['a', 'b']).map((r) => r.name), ['b', 'a']);
 });
@@ -174,4 +176,14 @@ test('images are sorted by their changed pixels, of all classes or of one, the u
   const counts = { 0: [4, 2], 2: [1, 9] };
   assert.deepEqual(sortByFlips(pairs, counts, 'all').map((p) => [p.name, p.changed]), [['z', 5], ['x', 3], ['y', -1]]);
   assert.deepEqual(sortByFlips(pairs, counts, '0').map((p) => p.name), ['x', 'z', 'y']);
+});
+
+test('classes of another store are read in the ids of the first, by a mapping that starts from equal names', () => {
+  const mapping = mappingByName(['road', 'sky', 'car'], ['sky', 'boat', 'road']);
+  assert.deepEqual(mapping, [1, 255, 0]);
+  const maps = { W: 4, label: Uint8Array.of(0, 1, 2, 255), truth: null, ent: 'own' };
+  const seen = mapped(maps, mapping);
+  assert.deepEqual([...seen.label], [1, 255, 0, 255]);
+  assert.deepEqual([seen.W, seen.truth, seen.ent], [4, null, 'own']);
+  assert.deepEqual([...maps.label], [0, 1, 2, 255], 'the store’s own maps stay');
 });
