@@ -112,7 +112,12 @@ def runs(desk: DeskDep, tag: str = "") -> Response:
 def check(question: LaunchQuestion, desk: DeskDep) -> dict[str, Any]:
     """The command a form stands for, and what is wrong with it; starts nothing."""
     plan = desk.plan(_launch(question, desk, ""))
-    return {"command": "python " + " ".join(map(_quoted, plan.argv[1:])), "config": plan.config, "faults": plan.faults}
+    return {
+        "command": "python " + " ".join(map(_quoted, plan.argv[1:])),
+        "config": plan.config,
+        "faults": plan.faults,
+        "resources": plan.resources.to_json() if plan.resources else None,
+    }
 
 
 @router.post("/runs")

@@ -91,3 +91,11 @@ export function configDiff(config, fields) {
   return fields.filter((f) => f.path in flat && JSON.stringify(flat[f.path]) !== JSON.stringify(f.value) && f.path !== 'preset')
     .map((f) => ({ path: f.path, preset: f.value, run: flat[f.path] }));
 }
+
+/** What a run needs and what there is, in one line; empty for an extraction. */
+export function resourcesInWords(resources) {
+  if (!resources) return '';
+  const gb = (bytes) => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0)} GB`;
+  const memory = resources.memory_free === null ? '' : ` · ${gb(resources.memory_free)} of memory free`;
+  return `Checkpoints: up to ${gb(resources.disk_needed)} of ${gb(resources.disk_free)} free disk${memory}`;
+}

@@ -2,7 +2,7 @@
 import { el, setFlag, setText } from './dom.js';
 import { recipeBody } from './recipes.js';
 import { freshId } from './runs-api.js';
-import { showDuration } from './runs-words.js';
+import { resourcesInWords, showDuration } from './runs-words.js';
 import { copyRule } from './thresholds.js';
 import { AdvancedFields } from './train-advanced.js';
 import { DataCheck, splitsOf } from './train-check.js';
@@ -42,6 +42,7 @@ export class TrainForm {
     this.advanced = new AdvancedFields(change);
     this.recipeNote = el('p', { class: 'esl-recipe-note' });
     this.check = new DataCheck(this.runs);
+    this.resources = el('p', { class: 'esl-muted' });
     this.command = copyBlock('Command line');
     this.config = copyBlock('Resolved config');
     this.whole = el('p', { class: 'esl-fault', role: 'alert' });
@@ -51,7 +52,7 @@ export class TrainForm {
     this.root = el('form', { class: 'esl-train-form', 'aria-label': 'Start a run', novalidate: true, onsubmit: (event) => { event.preventDefault(); this.start(); } },
       el('div', { class: 'esl-kindbtns', role: 'radiogroup', 'aria-label': 'What to start' }, this.kinds), this.recipeNote,
       el('div', { class: 'esl-tfs' }, [this.name, this.preset, this.checkpoint, this.dataset, this.split].map((f) => f.root)), this.mainBox, el('div', { class: 'esl-tfs' }, rest.map((f) => f.root)),
-      this.advanced.root, el('div', { class: 'esl-startbar' }, this.whole, el('div', { class: 'esl-row' }, this.go, this.another), this.check.root),
+      this.advanced.root, el('div', { class: 'esl-startbar' }, this.whole, el('div', { class: 'esl-row' }, this.go, this.another), this.resources, this.check.root),
       el('details', { class: 'esl-more' }, el('summary', {}, 'Command line and resolved config'), this.command.root, this.config.root), this.lists);
     this.setKind(this.kind);
   }
@@ -207,6 +208,7 @@ export class TrainForm {
       this.config.set(JSON.stringify(answer.config, null, 1));
       const short = Object.entries(answer.faults).map(([key, text]) => [key, text.replace(/^[^:]* must make sense: /, '')]);
       this.show({ ...Object.fromEntries(short), ...this.ownFaults() });
+      setText(this.resources, resourcesInWords(answer.resources));
     } catch (error) {
       if (error.name !== 'AbortError') this.show({ ...this.ownFaults(), '': error.message });
     }

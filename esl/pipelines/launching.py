@@ -14,6 +14,7 @@ from esl.config import TrainConfig, config_from_json, config_to_json
 from esl.config.form import command_flags, with_values
 from esl.errors import ConfigError, EslError
 from esl.files import read_json
+from esl.pipelines.resources import Resources, resources_for
 from esl.presets import preset, with_data_root
 from esl.store.job_queue import Job, Launcher
 
@@ -56,6 +57,8 @@ class Plan:
     argv: tuple[str, ...]
     config: Mapping[str, Any]
     faults: Mapping[str, str]
+    resources: Resources | None = None
+    """What the runs need and what there is; None for an extraction."""
 
     def job(self, launch: Launch) -> Job:
         """The job to queue.
@@ -119,7 +122,14 @@ def plan_launch(launch: Launch, *, runs_dir: Path, stores_dir: Path, roots: Sequ
     argv += ["--device", _accelerator(launch)]
     if launch.num_devices > 1:
         argv += ["--devices", str(launch.num_devices)]
-    return Plan(argv=_esl(argv), config=config_to_json(config) if config else {}, faults=faults)
+    resources = None
+    if config is not None:
+        resources = resources_for(
+            config, runs_dir, launch.device, launch.rounds + 1 if launch.kind == "self-train" else 1
+        )
+        if resources.fault:
+            faults.setdefault("", resources.fault)
+    return Plan(argv=_esl(argv), config=config_to_json(config) if config else {}, faults=faults, resources=resources)
 
 
 def resume_launch(run_dir: Path, job_id: str, *, device: str, user: str = "") -> Job:

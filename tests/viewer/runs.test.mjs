@@ -7,7 +7,7 @@ import { placeAfterMove } from '../../app/viewer/runs-queue.js';
 import { spread } from '../../app/viewer/runs-samples.js';
 import { RunSeries, bounds, nearest, smooth, thin, ticks } from '../../app/viewer/runs-series.js';
 import { arrange, rowsInView } from '../../app/viewer/runs-table-model.js';
-import { adviceFor, configDiff, flatten, showDuration, stateOf } from '../../app/viewer/runs-words.js';
+import { adviceFor, configDiff, flatten, resourcesInWords, showDuration, stateOf } from '../../app/viewer/runs-words.js';
 import { splitsOf } from '../../app/viewer/train-check.js';
 import { changedValues, faultOf, freeName, nameFault, searchFields, withSchedule } from '../../app/viewer/train-fields.js';
 import { secondsPerStep } from '../../app/viewer/train-form.js';
@@ -186,4 +186,10 @@ test('classes of another store are read in the ids of the first, by a mapping th
   assert.deepEqual([...seen.label], [1, 255, 0, 255]);
   assert.deepEqual([seen.W, seen.truth, seen.ent], [4, null, 'own']);
   assert.deepEqual([...maps.label], [0, 1, 2, 255], 'the store’s own maps stay');
+});
+
+test('what a run needs is one line', () => {
+  assert.equal(resourcesInWords(null), '');
+  assert.equal(resourcesInWords({ disk_needed: 2.5e8, disk_free: 6.9e10, memory_free: 1.25e10 }), 'Checkpoints: up to 0.3 GB of 69 GB free disk · 13 GB of memory free');
+  assert.equal(resourcesInWords({ disk_needed: 1e9, disk_free: 2e9, memory_free: null }), 'Checkpoints: up to 1.0 GB of 2.0 GB free disk');
 });
