@@ -226,5 +226,5 @@ def _check_usual_size(dataset: PairDataset, facts: list[PairFacts]) -> list[Find
     found = sizes.most_common(1)[0][0]
     other = next((name for name, size in USUAL_SIZES.items() if size == found), "")
     guess = f"{other} has this size" if other else "a resized copy?"
-    message = f"Most images of {dataset.name} are {usual} (height, width); here they are {found}: {guess}."
+    message = f"Most images of {dataset.name} are {usual} (height, width); here they are {found} ({guess})."
     return [Finding(level="note", check="usual", message=message)]

@@ -112,7 +112,9 @@ class DataReport:
             lines += [f"         {name}" for name in finding.files]
             if finding.files and more > 0:
                 lines.append(f"         and {more} more")
-        lines.append("  Nothing is wrong." if self.is_sound else f"  {len(self.faults)} things are wrong.")
+        count = len(self.faults)
+        wrong = "1 thing is wrong." if count == 1 else f"{count} things are wrong."
+        lines.append(f"  {'Nothing is wrong.' if self.is_sound else wrong}")
         return "\n".join(lines)
 
 
