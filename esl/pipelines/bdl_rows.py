@@ -88,6 +88,7 @@ def _row(
         iou=tuple(percent(v) for v in scores["iou"]),
         miou=100 * scores["miou"],
         steps=config.steps,
+        merged={name: percent(v) for name, v in scores.get("merged", {}).items()},
         pseudo_labels=labels,
         provenance={**provenance(), "command": command, "stage": stage},
     )

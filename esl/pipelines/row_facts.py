@@ -12,8 +12,12 @@ from esl.store.predictions import PredictionStore
 
 
 def audited_labels(store_dir: Path, labels: PseudoLabelConfig) -> dict[str, Any]:
-    """Coverage and error rate (percent) of what was trained on, where the target has labels; they decide nothing."""
+    """Coverage and error rate (percent) of what was trained on, where the target has labels; they decide nothing.
+
+    `protocol` says what the shares are of.
+    """
     store = PredictionStore.open(store_dir)
+    height, width = store.map_size
     rule = ThresholdRule(mu_star=labels.mu_star, nu_star=labels.nu_star, mode=labels.mode)
     side = {"max_prob": "ssl", "entropy": "esl", "class_balanced": "cbst"}[labels.criterion]
     portion = labels.portion if side == "cbst" else None
@@ -28,6 +32,8 @@ def audited_labels(store_dir: Path, labels: PseudoLabelConfig) -> dict[str, Any]
         "error_rate": errors[-1],
         "coverages": coverages[:-1],
         "error_rates": errors[:-1],
+        "protocol": f"wrong among kept pixels with ground truth, {store.num_done} images of {store.manifest.dataset} "
+        f"{store.manifest.split}, maps {height}x{width}, {store.manifest.interpolate} resized",
     }
 
 

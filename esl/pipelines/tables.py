@@ -2,8 +2,17 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_MANY_COLUMNS = 12
+_LATEX = {
+    **{sign: "\\" + sign for sign in "&%_#${}"},
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
+    "±": r"$\pm$", "->": r"$\to$", "nu*": r"$\nu^*$", "mu*": r"$\mu^*$",
+}  # fmt: skip
+_SPECIAL = re.compile("|".join(re.escape(plain) for plain in sorted(_LATEX, key=len, reverse=True)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,18 +56,38 @@ class Table:
         return buffer.getvalue()
 
     def to_latex(self) -> str:
-        """A `tabular` for booktabs inside a table with caption."""
+        """A float over both columns, no wider than the text: needs the packages booktabs and graphicx.
+
+        Class names stand upright where there are many, so that none is cut and the numbers stay legible.
+        """
         columns = "ll" + "r" * (len(self.header) - 2)
+        upright = len(self.header) > _MANY_COLUMNS
+        header = [
+            rf"\rotatebox{{90}}{{{_latex(name)}}}" if upright and k > 1 else _latex(name)
+            for k, name in enumerate(self.header)
+        ]
         lines = [
-            r"\begin{table}",
+            r"% \usepackage{booktabs,graphicx}",
+            r"\begin{table*}",
             rf"\caption{{{_latex(self.title)}}}",
+            r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
         ]
-        lines += [" & ".join(_latex(h) for h in self.header) + r" \\", r"\midrule"]
+        lines += [" & ".join(header) + r" \\", r"\midrule"]
         lines += [" & ".join(_bold_latex(c) for c in row) + r" \\" for row in self.rows]
-        lines += [r"\bottomrule", r"\end{tabular}", *(rf"\par {_latex(n)}" for n in self.notes), r"\end{table}"]
-        return "\n".join(lines) + "\n"
+        lines += [r"\bottomrule", r"\end{tabular}}", *(rf"\par\footnotesize {_latex(n)}" for n in self.notes)]
+        return "\n".join([*lines, r"\end{table*}"]) + "\n"
+
+
+def number(value: float | None) -> str:
+    """As tables print it: one decimal, nothing for None."""
+    return "" if value is None else f"{value:.1f}"
+
+
+def signed(value: float | None) -> str:
+    """A change with its sign; what rounds to nothing is +0.0."""
+    return "" if value is None else f"{round(value, 1) + 0.0:+.1f}"
 
 
 def _pipe(cells: Sequence[str]) -> str:
@@ -76,28 +105,11 @@ def _bold_latex(cell: Cell) -> str:
 
 
 def _markdown(text: str) -> str:
-    return text.replace("|", r"\|").replace("<", "&lt;")
-
-
-_LATEX = {
-    "&": r"\&",
-    "%": r"\%",
-    "_": r"\_",
-    "#": r"\#",
-    "$": r"\$",
-    "±": r"$\pm$",
-    "->": r"$\to$",
-    "nu*": r"$\nu^*$",
-    "mu*": r"$\mu^*$",
-}
+    return text.replace("|", r"\|").replace("<", "&lt;").replace("*", r"\*")
 
 
 def _latex(text: str) -> str:
-    text = text.replace("&", r"\&")
-    for plain, written in _LATEX.items():
-        if plain not in ("&", "$"):
-            text = text.replace(plain, written)
-    return text
+    return _SPECIAL.sub(lambda found: _LATEX[found.group()], text)
 
 
 def mark_best(columns: Sequence[Sequence[float | None]], *, lowest: bool = False) -> list[list[bool]]:

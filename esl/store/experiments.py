@@ -18,6 +18,8 @@ from esl.files import read_json, write_json
 STRATEGIES = ("none", "it", "ssl", "esl", "median", "cbst", "ssl+it", "esl+it", "median+it", "cbst+it")
 """Ways to choose pseudo-labels, in the order of the paper's tables; `+it` retrains on translated source images, `it` is that alone."""
 
+_ADDED_LATER = {"merged"}
+"""Fields that rows of earlier versions do not have."""
 _LONGEST_SETTING = 200
 """File systems end a name at 255 bytes."""
 
@@ -48,6 +50,8 @@ class ExperimentRow:
     """Mean over the classes present, in percent."""
     steps: int
     """Updates of the run."""
+    merged: Mapping[str, float | None] = field(default_factory=dict)
+    """IoU in percent of the seven classes that those of Cityscapes merge into, where they were counted (Table 3's classes)."""
     pseudo_labels: Mapping[str, Any] = field(default_factory=dict)
     """Coverage and error rate of what it was trained on (`coverage`, `error_rate`, per class), where known."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -98,7 +102,7 @@ def read_rows(rows_dir: Path, benchmark: str | None = None) -> list[ExperimentRo
 def _read_row(path: Path) -> ExperimentRow:
     value = read_json(path)
     known = {f.name for f in fields(ExperimentRow)}
-    missing, unknown = known - value.keys(), value.keys() - known
+    missing, unknown = known - value.keys() - _ADDED_LATER, value.keys() - known
     if missing or unknown:
         raise DataError(
             f"A result row must have the fields of this version: {path} lacks {sorted(missing)}, has also {sorted(unknown)}."

@@ -8,8 +8,9 @@ import pytest
 
 from esl.errors import DataError
 from esl.files import write_json
-from esl.pipelines.report import error_table, miou_table, paper_table, sweep_table, write_report
-from esl.pipelines.tables import Cell, Table, mark_best
+from esl.pipelines.paper_numbers import paper_table
+from esl.pipelines.report import error_table, miou_table, sweep_table, write_report
+from esl.pipelines.tables import Cell, Table, mark_best, signed
 from esl.store.experiments import ExperimentRow, read_rows, row_path, write_row
 
 BASE = ExperimentRow(
@@ -64,6 +65,12 @@ def test_rows_of_a_short_trial_are_shown_where_there_are_no_others() -> None:
     assert "Setting" not in miou_table([*short, BASE]).notes[0]
 
 
+def test_means_of_fewer_seeds_are_named() -> None:
+    assert len(miou_table(rows()).notes) == 1
+    table = miou_table([r for r in rows() if (r.strategy, r.seed) != ("ssl", 1)])
+    assert table.notes[0] == "Not of all seeds yet: ADVENT SSL (0)."
+
+
 def test_sixteen_classes_bring_the_thirteen_class_mean() -> None:
     iou = tuple(float(i) for i in range(16))
     row = replace(BASE, benchmark="synthia_cityscapes", class_set="cityscapes16", iou=iou, miou=7.5)
@@ -115,11 +122,63 @@ def test_the_papers_rows_average_to_their_printed_means_but_one() -> None:
 def test_a_report_is_written_in_three_forms(tmp_path: Path) -> None:
     names = {p.name for p in write_report(rows(), tmp_path)}
     assert {
-        f"synthia_mapillary_{t}{s}" for t in ("table3", "table4", "table5") for s in (".md", ".csv", ".tex")
+        f"synthia_mapillary_{t}{s}"
+        for t in ("table3", "table4", "table5")
+        for s in (".md", ".csv", "_paper.csv", ".tex")
     } == names
     assert "Paper, SYNTHIA" in (tmp_path / "synthia_mapillary_table3.md").read_text()
+    assert (tmp_path / "synthia_mapillary_table3.tex").read_text().count(r"\end{tabular}") == 2, "ours and the paper's"
+    assert (tmp_path / "synthia_mapillary_table5_paper.csv").read_text().splitlines()[1] == (
+        "mIoU,,43.7,45.6,45.9,45.5,45.3,44.9,45.1"
+    )
     with pytest.raises(DataError, match="none"):
         write_report([], tmp_path)
+
+
+def test_a_finished_demo_experiment_gives_all_five_tables(tmp_path: Path) -> None:
+    """The demo is scored once, over 19 classes; Tables 2 and 3 are other means of the same predictions."""
+    iou = tuple(float(i) for i in range(19))
+    merged = dict(zip(("flat", "construction", "object", "nature", "sky", "human", "vehicle"), map(float, range(7))))
+    demo = [replace(r, benchmark="demo", class_set="cityscapes19", iou=iou, merged=merged) for r in rows()]
+    demo = [
+        replace(r, pseudo_labels={**r.pseudo_labels, "error_rates": [1.0] * 19} if r.pseudo_labels else {})
+        for r in demo
+    ]
+    names = {p.name for p in write_report(demo, tmp_path) if p.suffix == ".md"}
+    assert names == {f"demo_table{k}.md" for k in range(1, 6)}
+    (header, numbers, *_) = (tmp_path / "demo_table2.csv").read_text().splitlines()
+    shown = dict(zip(header.split(","), numbers.split(",")))
+    assert len(shown) == 2 + 16 + 2
+    assert (shown["sky"], shown["bicycle"]) == ("10.0", "18.0"), "by name, not by place"
+    kept = [v for i, v in enumerate(iou) if i not in (9, 14, 16)]
+    assert shown["mIoU"].split()[0] == f"{sum(kept) / 16:.1f}"
+    assert shown["mIoU*"] == f"{sum(v for v in kept if v not in (3, 4, 5)) / 13:.1f}"
+    (header, numbers, *_) = (tmp_path / "demo_table3.csv").read_text().splitlines()
+    assert header == "Method,Self-training," + ",".join(merged) + ",mIoU"
+    assert numbers.split(",")[2:] == ["0.0", "1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "3.0 ± 0.0"]
+    assert "on mapillary/val, 7 classes merged from the 19\n" in (tmp_path / "demo_table3.md").read_text()
+    assert "on mapillary/val, 16 of the 19 classes\n" in (tmp_path / "demo_table2.md").read_text()
+    without = [replace(r, merged={}) for r in demo]
+    assert "demo_table3.md" not in {p.name for p in write_report(without, tmp_path / "old")}
+
+
+def test_a_short_study_fills_tables_four_and_five_too(tmp_path: Path) -> None:
+    short = [replace(r, setting={**r.setting, "steps": 2}) for r in rows()]
+    assert [c.text for c in sweep_table(short, "advent").rows[0][2:]][:3] == ["40.5 ± 0.7", "45.5 ± 0.7", "42.5 ± 0.7"]
+    assert sweep_table(short, "advent").rows[0][-1].text == "39.5 ± 0.7"
+    assert error_table(short, "advent").rows[0][2].text == "10.0"
+    other = [*short, *(replace(r, miou=99.0) for r in rows() if r.strategy == "none")]
+    assert sweep_table(other, "advent").rows[0][3].text == "", "rows of another setting do not mix"
+
+
+def test_table_four_says_what_its_shares_are_of() -> None:
+    told = [
+        replace(r, pseudo_labels={**r.pseudo_labels, "protocol": "maps 4x8"}) if r.pseudo_labels else r for r in rows()
+    ]
+    table = error_table(told, "advent")
+    assert "(ADVENT, synthia_mapillary)" in table.title
+    assert table.notes[0].startswith("Kept: SSL 50.0 %, ESL 50.0 %. Protocol: maps 4x8. Seeds 0, 1")
+    assert error_table(rows(), "advent").notes[0].startswith("Kept: SSL 50.0 %, ESL 50.0 %. Seeds")
 
 
 def test_rows_survive_the_disk_and_damage_is_named(tmp_path: Path) -> None:
@@ -129,6 +188,10 @@ def test_rows_survive_the_disk_and_damage_is_named(tmp_path: Path) -> None:
     assert "nu_star=0.05" in path.name
     assert read_rows(tmp_path) == [row]
     assert read_rows(tmp_path, "demo") == []
+    older = asdict(row)
+    del older["merged"]
+    write_json(path, older)
+    assert read_rows(tmp_path) == [row], "a row from before the seven merged classes were kept"
     write_json(path, {**asdict(row), "extra": 1})
     with pytest.raises(DataError, match="extra"):
         read_rows(tmp_path)
@@ -146,7 +209,25 @@ def test_text_cannot_break_a_table() -> None:
     assert r"50 \%" in table.to_latex()
     assert r"a \& b" in table.to_latex()
     assert "&lt;b>" in table.to_markdown()
+    starred = Table(title="nu* -> 1", header=("a", "b"), rows=((Cell(text="mIoU*"), Cell(text=r"x^2\{~$")),))
+    assert r"| mIoU\* |" in starred.to_markdown()
+    assert r"$\nu^*$ $\to$ 1" in starred.to_latex()
+    assert r"x\textasciicircum{}2\textbackslash{}\{\textasciitilde{}\$" in starred.to_latex()
     assert table.to_csv() == "x,y|z\n50 %,<b>\n"
+
+
+def test_a_wide_latex_table_fits_the_page_with_upright_names() -> None:
+    wide = Table(title="t", header=("Method", "", *(f"class{k}" for k in range(19))), rows=())
+    latex = wide.to_latex()
+    assert r"\rotatebox{90}{class18}" in latex
+    assert r"Method &  & \rotatebox" in latex
+    assert r"\resizebox{\ifdim\width>\textwidth\textwidth" in latex
+    assert latex.count("{") == latex.count("}")
+    assert r"\rotatebox" not in Table(title="t", header=("a", "b", "c"), rows=()).to_latex()
+
+
+def test_a_change_that_rounds_to_nothing_has_no_minus() -> None:
+    assert [signed(v) for v in (-0.04, 0.04, -12.34, None)] == ["+0.0", "+0.0", "-12.3", ""]
 
 
 def test_ties_as_printed_are_all_best_and_a_single_number_is_not() -> None:
