@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, cast
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from app.routes.lookup import store_of
 from app.run_desk import RunDesk, job_to_json
 from esl.classes import CLASS_SETS
 from esl.config.form import form_fields
@@ -37,6 +38,7 @@ class LaunchQuestion(BaseModel):
     values: dict[str, Any] = Field(default_factory=dict, max_length=200)
     data_root: str = Field("", max_length=1000)
     recipe: str = Field("", max_length=1000)
+    sid: str = Field("", max_length=100)
     checkpoint: str = Field("", max_length=1000)
     dataset: str = Field("", max_length=100)
     split: str = Field("", max_length=200)
@@ -109,9 +111,9 @@ def runs(desk: DeskDep, tag: str = "") -> Response:
 
 
 @router.post("/runs/check")
-def check(question: LaunchQuestion, desk: DeskDep) -> dict[str, Any]:
+def check(question: LaunchQuestion, request: Request, desk: DeskDep) -> dict[str, Any]:
     """The command a form stands for, and what is wrong with it; starts nothing."""
-    plan = desk.plan(_launch(question, desk, ""))
+    plan = desk.plan(_launch(question, request, desk, ""))
     return {
         "command": "python " + " ".join(map(_quoted, plan.argv[1:])),
         "config": plan.config,
@@ -123,7 +125,7 @@ def check(question: LaunchQuestion, desk: DeskDep) -> dict[str, Any]:
 @router.post("/runs")
 def launch(question: LaunchQuestion, request: Request, desk: DeskDep) -> dict[str, Any]:
     """Queue a run; the same id again gives the same job."""
-    return job_to_json(desk.launch(_launch(question, desk, request.scope.get("user_name", ""))))
+    return job_to_json(desk.launch(_launch(question, request, desk, request.scope.get("user_name", ""))))
 
 
 @router.post("/runs/compare")
@@ -210,9 +212,11 @@ def _class_names(row: dict[str, Any]) -> list[str]:
     return list(known.names) if known else []
 
 
-def _launch(question: LaunchQuestion, desk: RunDesk, user: str) -> Launch:
-    values = question.model_dump(exclude={"id", "user", "device"})
-    return Launch(job_id=question.id, user=user or question.user, device=question.device or desk.devices[0], **values)
+def _launch(question: LaunchQuestion, request: Request, desk: RunDesk, user: str) -> Launch:
+    values = question.model_dump(exclude={"id", "user", "device", "sid"})
+    store = str(store_of(request, question.sid).store.directory) if question.sid else ""
+    device = question.device or desk.devices[0]
+    return Launch(job_id=question.id, user=user or question.user, device=device, store=store, **values)
 
 
 def _quoted(word: str) -> str:

@@ -1,15 +1,16 @@
-// The Export screen: recipe, set, kinds, dry run, progress; the server reads every file again and compares.
+// The Export screen: recipe or CBST's portion, set, kinds, dry run, progress; the server reads every file again and compares.
 import { el, setText } from './dom.js';
 import { JobCard } from './job-card.js';
-import { showCount } from './quantise.js';
+import { showCount, snap } from './quantise.js';
 import { recipeBody, isDirty } from './recipes.js';
 
 const KINDS = [
   ['train_ids', 'Train ids', 'PNG, 255 = ignore: what training reads', true], ['label_ids', 'Label ids', 'PNG in Cityscapes’ own ids'],
   ['color', 'Colour', 'palette PNG'], ['difference', 'Difference', 'neither, both, SSL only, ESL only'],
   ['scores', 'Entropy and confidence', '16-bit PNG, the integers of the screen'], ['figures', 'Figures', 'layout of Figures 1 and 2'],
-  ['statistics', 'Statistics', 'CSV: coverage and error by class', true], ['verdicts', 'Verdicts', 'CSV with pixels and weights'],
+  ['statistics', 'Statistics', 'CSV: coverage by class and image, thresholds', true], ['verdicts', 'Verdicts', 'JSON: those that the recipe applies'],
 ];
+const BALANCED_KINDS = new Set(['train_ids', 'label_ids', 'color']); // the others compare SSL with ESL
 
 export function showBytes(n) {
   if (n >= 1e9) return `${(n / 1e9).toFixed(1)} GB`;
@@ -22,6 +23,9 @@ export class ExportScreen {
     this.wantsImage = false;
     const { session } = context;
     this.session = session;
+    this.method = el('select', { class: 'esl-select', 'aria-label': 'Labels', onchange: () => this.drawMethod() },
+      el('option', { value: 'recipe' }, 'SSL or ESL, by a recipe'), el('option', { value: 'cbst' }, 'CBST (class-balanced), by a portion'));
+    this.portion = el('input', { type: 'number', min: 0.005, max: 1, step: 0.005, class: 'esl-number', 'aria-label': 'CBST’s portion of each predicted class', onchange: () => this.setPortion() });
     this.recipe = el('select', { class: 'esl-select', 'aria-label': 'Recipe', onchange: () => this.changed() });
     this.saveNow = el('button', { type: 'button', class: 'esl-btn', onclick: () => this.saveScreen() }, 'Save the thresholds on screen as a recipe');
     this.criterion = el('select', { class: 'esl-select', 'aria-label': 'Rule' }, el('option', { value: 'entropy' }, 'ESL (entropy)'), el('option', { value: 'max_prob' }, 'SSL (largest probability)'));
@@ -39,13 +43,41 @@ export class ExportScreen {
     const field = (name, ...nodes) => el('div', { class: 'esl-form-row' }, el('span', {}, name), el('div', { class: 'esl-row' }, nodes));
     this.root = el('main', { class: 'esl-export' }, el('div', { class: 'esl-form' },
       el('h2', {}, 'Export pseudo-labels'), el('p', { class: 'esl-muted' }, 'What is written is what the screen shows, to the pixel. The recipe and the files’ hashes travel with them.'),
-      field('Recipe', this.recipe), (this.saveRow = field('or', this.saveNow, el('span', { class: 'esl-muted' }, 'for'), this.criterion)), field('Images', this.set), field('Names', this.naming),
+      field('Labels', this.method), (this.portionRow = field('Portion', this.portion, el('span', { class: 'esl-muted' }, 'of each predicted class, the most confident first; the one on the Inspect screen'))),
+      (this.recipeRow = field('Recipe', this.recipe)), (this.saveRow = field('or', this.saveNow, el('span', { class: 'esl-muted' }, 'for'), this.criterion)), field('Images', this.set), field('Names', this.naming),
       el('div', { class: 'esl-kinds', role: 'group', 'aria-label': 'What to write' }, this.kinds.map((k) => k.root)),
       el('div', { class: 'esl-row' }, this.dry, this.go), this.preview, this.jobs));
     this.bindings = [{ keys: ['Ctrl+s'], name: 'Save recipe', always: true, run: () => this.saveScreen() }];
     session.on('info', () => this.onInfo());
     session.on('recipe', () => this.loadRecipes());
     session.on('filter', () => this.fillSets());
+    session.on('portion', () => this.drawMethod());
+    this.drawMethod();
+  }
+
+  get isBalanced() { return this.method.value === 'cbst'; }
+
+  setPortion() {
+    const { classBalanced } = this.session;
+    classBalanced.setPortion(Math.max(0.005, snap(this.portion.valueAsNumber, 0.0001)));
+    this.portion.value = classBalanced.portion; // what was no portion is not left standing there
+  }
+
+  /** What belongs to a recipe and what to CBST. */
+  drawMethod() {
+    const { isBalanced } = this;
+    this.portion.value = this.session.classBalanced.portion;
+    this.portionRow.hidden = !isBalanced;
+    this.recipeRow.hidden = isBalanced;
+    for (const kind of this.kinds) kind.root.hidden = isBalanced && !BALANCED_KINDS.has(kind.id);
+    this.drawButtons();
+    this.changed();
+  }
+
+  drawButtons() {
+    const hasRecipe = this.recipe.value !== '';
+    this.go.disabled = this.dry.disabled = !this.isBalanced && !hasRecipe;
+    this.saveRow.hidden = this.isBalanced || (hasRecipe && !isDirty(this.session));
   }
 
   onInfo() {
@@ -71,9 +103,8 @@ export class ExportScreen {
       this.recipe.replaceChildren(...recipes.map((r) => el('option', { value: r.id }, `${r.name || 'unnamed'}  ·  ν* ${r.nu_star} μ* ${r.mu_star}  ·  ${r.criterion === 'max_prob' ? 'SSL' : 'ESL'}  ·  ${String(r.id).slice(0, 8)}`)));
       if (recipes.length === 0) this.recipe.append(el('option', { value: '' }, 'none saved yet'));
       if (recipes.some((r) => r.id === chosen)) this.recipe.value = chosen;
-      this.go.disabled = this.dry.disabled = recipes.length === 0;
-      this.saveRow.hidden = !isDirty(session) && recipes.length > 0;
-      if (recipes.length === 0) setText(this.preview, 'Save the thresholds as a recipe first: an export always names one.');
+      this.drawButtons();
+      this.changed();
     } catch (error) {
       setText(this.preview, error.message);
       this.context.say(`Recipes could not be read. ${error.message}`, () => this.loadRecipes());
@@ -94,7 +125,7 @@ export class ExportScreen {
   }
 
   changed() {
-    setText(this.preview, 'A dry run shows what would be written.');
+    setText(this.preview, this.go.disabled ? 'Save the thresholds as a recipe first: an export always names one.' : 'A dry run shows what would be written.');
   }
 
   async images() {
@@ -107,14 +138,15 @@ export class ExportScreen {
 
   async start(isDry) {
     const { session } = this;
-    const kinds = this.kinds.filter((k) => k.box.checked).map((k) => k.id);
+    const kinds = this.kinds.filter((k) => k.box.checked && !k.root.hidden).map((k) => k.id);
     if (kinds.length === 0) {
       setText(this.preview, 'Choose at least one kind of file.');
       return;
     }
     try {
       const images = await this.images();
-      const body = { sid: session.sid, recipe: this.recipe.value, kinds, naming: this.naming.value, ...(images ? { images } : {}), ...(isDry ? { dry_run: true } : {}) };
+      const labels = this.isBalanced ? { portion: session.classBalanced.portion } : { recipe: this.recipe.value };
+      const body = { sid: session.sid, ...labels, kinds, naming: this.naming.value, ...(images ? { images } : {}), ...(isDry ? { dry_run: true } : {}) };
       const answer = await session.api.startExport(body);
       if (isDry) setText(this.preview, `Would write ${showCount(answer.num_files)} files for ${showCount(answer.num_images)} images, about ${showBytes(answer.num_bytes)}; the first is ${answer.first}.`);
       else this.follow(answer.job);

@@ -11,6 +11,7 @@ export const MAIN_FIELDS = Object.freeze([
   { path: 'pseudo_labels.criterion', name: 'Criterion', unit: '' },
   { path: 'pseudo_labels.nu_star', name: 'ν*', unit: '0 … 1' },
   { path: 'pseudo_labels.mu_star', name: 'μ*', unit: '0 … 1' },
+  { path: 'pseudo_labels.portion', name: 'CBST’s portion', unit: '0 … 1' },
   { path: 'precision', name: 'Precision', unit: '' },
   { path: 'seed', name: 'Seed', unit: '' },
 ]);
@@ -23,6 +24,19 @@ export const KINDS = Object.freeze([
   { id: 'self', name: 'Self-train on them', hint: 'Train on the pseudo-labels that the thresholds on screen choose', job: 'train', isScreen: true, prefix: 'self' },
   { id: 'whole', name: 'Whole experiment', hint: 'Baseline, extraction, audit and self-training, round after round', job: 'self-train', isScreen: false, prefix: 'experiment' },
 ]);
+
+/** Seconds a run of a preset took for a step, from the newest that got anywhere; 0 where there is none. */
+export function secondsPerStep(rows, preset, device) {
+  const like = rows.filter((r) => r.preset === preset && r.step > 20 && r.updated > r.started && String(r.device ?? '').startsWith(device.split(':')[0]));
+  const newest = like.sort((a, b) => b.updated - a.updated)[0];
+  return newest ? (newest.rate > 0 ? 1 / newest.rate : (newest.updated - newest.started) / newest.step) : 0;
+}
+
+/** What a button takes from the screen. */
+export function screenNote(kind, isBalanced, rule, store) {
+  if (isBalanced) return `CBST’s labels of ${store}: this portion of each predicted class, the most confident first.`;
+  return `ν* ${rule.nuStar} · μ* ${rule.muStar} of ${store} ${kind.id === 'extract' ? 'become a recipe of the new store, which opens with them.' : 'are saved as a recipe first.'}`;
+}
 
 export function advancedFields(fields) {
   return fields.filter((f) => !MAIN.has(f.path) && !HIDDEN.has(f.path));

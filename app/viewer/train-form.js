@@ -6,18 +6,12 @@ import { resourcesInWords, showDuration } from './runs-words.js';
 import { copyRule } from './thresholds.js';
 import { AdvancedFields } from './train-advanced.js';
 import { DataCheck, splitsOf } from './train-check.js';
-import { KINDS, MAIN_FIELDS, advancedFields, changedValues, faultOf, freeName, nameFault, showField, withSchedule } from './train-fields.js';
-import { Field, choiceInput, copyBlock, fieldFor, textInput } from './train-inputs.js';
+import { KINDS, MAIN_FIELDS, advancedFields, changedValues, faultOf, freeName, nameFault, screenNote, secondsPerStep, showField, withSchedule } from './train-fields.js';
+import { CRITERIA, Field, choiceInput, copyBlock, fieldFor, textInput } from './train-inputs.js';
 
-const LABEL_FIELDS = new Set(['pseudo_labels.criterion', 'pseudo_labels.nu_star', 'pseudo_labels.mu_star']);
+const LABEL_FIELDS = new Set(['criterion', 'nu_star', 'mu_star', 'portion'].map((name) => `pseudo_labels.${name}`));
+const PORTION = 'pseudo_labels.portion';
 const CHECK_MS = 250;
-
-/** Seconds a run of a preset took for a step, from the newest that got anywhere; 0 where there is none. */
-export function secondsPerStep(rows, preset, device) {
-  const like = rows.filter((r) => r.preset === preset && r.step > 20 && r.updated > r.started && String(r.device ?? '').startsWith(device.split(':')[0]));
-  const newest = like.sort((a, b) => b.updated - a.updated)[0];
-  return newest ? (newest.rate > 0 ? 1 / newest.rate : (newest.updated - newest.started) / newest.step) : 0;
-}
 
 export class TrainForm {
   /** @param context {runs, api, session(), say, onstarted(job, kind, rule)} */
@@ -31,7 +25,7 @@ export class TrainForm {
     this.dataset = new Field({ name: 'Data set', control: textInput(change, { list: 'esl-datasets', maxlength: 100 }) });
     this.split = new Field({ name: 'Split', control: textInput(change, { placeholder: 'train', maxlength: 200 }) });
     this.dataRoot = new Field({ name: 'Data folder', control: textInput(change, { list: 'esl-run-roots', placeholder: 'as in the preset', maxlength: 1000 }), help: 'Folder of every data set of the run; must lie in one of the server’s folders', wide: true });
-    this.criterion = new Field({ name: 'Criterion', control: choiceInput([['entropy', 'ESL (entropy)'], ['max_prob', 'SSL (probability)']], change) });
+    this.criterion = new Field({ name: 'Criterion', control: choiceInput(Object.entries(CRITERIA), () => { this.takePortion(); change(); }) });
     this.rounds = new Field({ name: 'Rounds', control: textInput(change, { inputmode: 'numeric', value: '1' }), help: 'Times that labels are made anew and the network is trained on them' });
     this.device = new Field({ name: 'Device', control: el('select', { class: 'esl-select', onchange: change }) });
     this.numDevices = new Field({ name: 'Devices', control: textInput(change, { inputmode: 'numeric', value: '1' }), help: 'Processes, one for each GPU; more than 1 start with torchrun' });
@@ -88,13 +82,12 @@ export class TrainForm {
     }
     const isExtract = kind.id === 'extract';
     for (const f of [this.checkpoint, this.dataset, this.split]) f.show(isExtract);
-    for (const f of [this.preset]) f.show(!isExtract);
+    for (const f of [this.preset, this.numDevices]) f.show(!isExtract);
     this.mainBox.hidden = this.advanced.root.hidden = isExtract;
     this.criterion.show(kind.id === 'self' || kind.id === 'whole');
     this.rounds.show(kind.id === 'whole');
-    this.numDevices.show(!isExtract);
+    this.takePortion();
     if (!this.isNamed) this.suggestName();
-    this.showMain();
     this.changed();
   }
 
@@ -124,17 +117,32 @@ export class TrainForm {
       if (input && byPath.has(path)) input.value = byPath.get(path).kind === 'switch' ? value : showField(byPath.get(path), value);
     }
     this.criterion.value = this.fields.find((f) => f.path === 'pseudo_labels.criterion')?.value ?? 'entropy';
+    this.takePortion();
     if (!this.isNamed) this.suggestName();
-    this.showMain();
     this.changed();
+  }
+
+  /** Which labels the run trains on: the button's own choice, or the setting of a preset. */
+  get isBalanced() {
+    return (this.kind.id === 'train' ? this.value('pseudo_labels.criterion') : this.criterion.value) === 'class_balanced' && this.kind.id !== 'extract';
+  }
+
+  /** Self-training on what the screen shows begins with the screen's portion. */
+  takePortion() {
+    const { portion } = this.context.session()?.classBalanced ?? {};
+    const field = this.main.get(PORTION);
+    if (this.kind.id === 'self' && this.isBalanced && portion && field) field.value = String(portion);
   }
 
   /** Only what the kind and the preset use. */
   showMain() {
     const value = (path) => this.fields.find((f) => f.path === path)?.value;
-    const hasLabels = this.kind.id === 'whole' || (this.kind.id === 'train' && value('pseudo_labels.source') !== 'none');
+    const { kind, isBalanced } = this;
+    const hasLabels = kind.id === 'whole' || (kind.id === 'train' && value('pseudo_labels.source') !== 'none');
     for (const [path, field] of this.main) {
-      if (LABEL_FIELDS.has(path)) field.show(hasLabels && !(this.kind.id === 'whole' && path === 'pseudo_labels.criterion'));
+      if (path === PORTION) field.show(isBalanced && (hasLabels || kind.id === 'self'));
+      else if (path === 'pseudo_labels.criterion') field.show(hasLabels && kind.id !== 'whole');
+      else if (LABEL_FIELDS.has(path)) field.show(hasLabels && !isBalanced);
       if (path === 'method.lambda_adv_main') field.show(value('method.discriminator_input') !== 'none');
       if (path === 'method.lambda_sl') field.show(hasLabels || this.kind.id === 'self');
     }
@@ -155,12 +163,13 @@ export class TrainForm {
 
   /** Body of POST /runs and /runs/check. */
   body(recipe = '') {
-    const isExtract = this.kind.id === 'extract';
+    const { isBalanced, kind } = this;
+    const isExtract = kind.id === 'extract';
     const values = isExtract ? {} : withSchedule(this.fields, changedValues(this.fields, this.texts));
-    if (this.kind.id === 'self') for (const path of LABEL_FIELDS) delete values[path];
+    for (const path of LABEL_FIELDS) if (path === PORTION ? !isBalanced : kind.id === 'self') delete values[path];
     const count = Number(this.numDevices.value);
     return {
-      id: this.id, run: this.name.value.trim(), kind: this.kind.job, preset: isExtract ? '' : this.preset.value, values, recipe,
+      id: this.id, run: this.name.value.trim(), kind: this.kind.job, preset: isExtract ? '' : this.preset.value, values, recipe, sid: kind.id === 'self' && isBalanced ? this.context.session()?.sid ?? '' : '',
       data_root: this.dataRoot.value.trim(), checkpoint: isExtract ? this.checkpoint.value.trim() : '', dataset: isExtract ? this.dataset.value.trim() : '', split: isExtract ? this.split.value.trim() : '',
       rounds: this.kind.id === 'whole' && Number.isInteger(Number(this.rounds.value)) ? Number(this.rounds.value) : 1, criterion: this.criterion.value,
       device: this.device.value, launcher: this.launcher.value === 'local' && count > 1 ? 'torchrun' : this.launcher.value,
@@ -186,10 +195,11 @@ export class TrainForm {
 
   changed() {
     if (this.isStarted) return;
+    this.showMain();
     const { session } = this.context;
     const rule = session()?.info ? session().rule : null;
     this.recipeNote.hidden = !this.kind.isScreen;
-    if (this.kind.isScreen) setText(this.recipeNote, rule ? `ν* ${rule.nuStar} · μ* ${rule.muStar} of ${session().info.name} ${this.kind.id === 'extract' ? 'become a recipe of the new store, which opens with them.' : 'are saved as a recipe first.'}` : 'No store is open in this page: there are no thresholds on screen.');
+    if (this.kind.isScreen) setText(this.recipeNote, rule ? screenNote(this.kind, this.isBalanced, rule, session().info.name) : 'No store is open in this page: there are no thresholds on screen.');
     this.show(this.ownFaults());
     if (this.kind.id !== 'extract' && this.fields.length) this.check.ask(splitsOf((path) => this.value(path), this.dataRoot.value.trim()));
     else if (this.dataset.value && this.split.value) this.check.ask(splitsOf((path) => ({ 'source.dataset': this.dataset.value, 'source.split': this.split.value })[path] ?? '', this.dataRoot.value.trim()));
@@ -240,7 +250,7 @@ export class TrainForm {
     this.go.disabled = true;
     try {
       const isExtract = this.kind.id === 'extract';
-      const recipe = this.kind.isScreen && !isExtract ? await this.saveRecipe() : '';
+      const recipe = this.kind.isScreen && !isExtract && !this.isBalanced ? await this.saveRecipe() : '';
       const rule = isExtract && this.context.session()?.info ? copyRule(this.context.session().rule) : null;
       const job = await this.runs.launch(this.body(recipe));
       this.isStarted = true;

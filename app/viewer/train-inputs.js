@@ -40,12 +40,12 @@ export function choiceInput(choices, onchange) {
   return el('select', { class: 'esl-select', onchange }, choices.map((c) => (typeof c === 'string' ? el('option', { value: c }, c) : el('option', { value: c[0] }, c[1]))));
 }
 
-const LABELS = { entropy: 'ESL (entropy)', max_prob: 'SSL (probability)' };
+export const CRITERIA = Object.freeze({ entropy: 'ESL (entropy)', max_prob: 'SSL (probability)', class_balanced: 'CBST (class-balanced)' });
 
 /** The input for a field of a preset. */
 export function inputFor(field, onchange) {
   if (field.kind === 'switch') return el('input', { type: 'checkbox', checked: field.value, onchange });
-  if (field.kind === 'choice') return choiceInput(field.choices.map((c) => [c, LABELS[c] ?? c]), onchange);
+  if (field.kind === 'choice') return choiceInput(field.choices.map((c) => [c, CRITERIA[c] ?? c]), onchange);
   const numeric = field.kind === 'integer' ? 'numeric' : field.kind === 'number' ? 'decimal' : null;
   return textInput(onchange, { inputmode: numeric, placeholder: field.kind === 'path' ? 'none' : null, maxlength: 1000 });
 }

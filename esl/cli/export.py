@@ -77,14 +77,13 @@ def export(
     opened = PredictionStore.open(store)
     chosen_kinds = [*dict.fromkeys([*kinds, *(["color"] if color else [])])]
     if criterion == "class_balanced":
-        if recipe != Path() or thresholds_from != Path() or override or mu_override or dry_run:
+        if recipe != Path() or thresholds_from != Path() or override or mu_override:
             raise ConfigError(
-                "Class-balanced labels take portion, sample_every and spatial_prior; leave out recipe, overrides, thresholds-from and "
-                "dry-run."
+                "Class-balanced labels take portion, sample_every and spatial_prior; leave out recipe, overrides and thresholds-from."
             )
         balanced = export_class_balanced(
             opened, out, portion=portion, sample_every=sample_every, prior_path=spatial_prior, kinds=chosen_kinds, naming=naming,
-            command=sys.argv, progress=ProgressLine("export"),
+            command=sys.argv, dry_run=dry_run, progress=ProgressLine("export"),
         )  # fmt: skip
         show(balanced, as_json=json)
         return 0

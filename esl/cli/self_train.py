@@ -14,7 +14,7 @@ from esl.errors import ConfigError
 from esl.presets import PRESETS, preset
 from esl.progress import ProgressLine
 
-_USAGE = "usage: python -m esl self-train PRESET --experiment DIR [--rounds N] [--criterion entropy|max_prob] [--FIELD VALUE ...]"
+_USAGE = "usage: python -m esl self-train PRESET --experiment DIR [--rounds N] [--criterion entropy|max_prob|class_balanced] [--FIELD VALUE ...]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class SelfTrainArguments:
     """Folder of every data set of the preset that has no root of its own."""
     rounds: int = 1
     """Re-trainings after the baseline."""
-    criterion: Literal["entropy", "max_prob"] | None = None
-    """entropy is ESL, max_prob is SSL; by default the preset's."""
+    criterion: Literal["entropy", "max_prob", "class_balanced"] | None = None
+    """entropy is ESL, max_prob is SSL, class_balanced is CBST with --pseudo-labels.portion; by default the preset's."""
     start: Literal["scratch", "previous"] = "scratch"
     """Each round starts from the initial weights, as in the paper, or from the round before."""
     checkpoint: Literal["latest", "best"] = "latest"
@@ -101,6 +101,8 @@ def _summary(rounds: Sequence[dict[str, object]]) -> dict[str, str]:
         facts = [str(entry["run"])]
         if "coverage" in entry:
             facts.append(f"{entry['criterion']} labels on {100 * float(str(entry['coverage'])):.1f} % of the pixels")
+        elif "portion" in entry:
+            facts.append(f"{entry['criterion']} labels of {100 * float(str(entry['portion'])):.0f} % of each class")
         scores = entry.get("scores")
         if isinstance(scores, dict):
             facts.append(f"mIoU {100 * scores['miou']:.2f} on {scores['dataset']} {scores['split']}")

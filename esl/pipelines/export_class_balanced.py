@@ -27,8 +27,10 @@ def export_class_balanced(
     sample_every: int = 1,
     prior_path: Path = Path(),
     kinds: Sequence[str] = ("train_ids",),
+    image_ids: Sequence[str] | None = None,
     naming: Naming = "path",
     command: Sequence[str] = (),
+    dry_run: bool = False,
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
 ) -> ExportReport:
@@ -41,8 +43,10 @@ def export_class_balanced(
         sample_every: 1 counts all pixels, 4 counts as the reference code does.
         prior_path: a file of spatial priors (CBST-SP); the empty path is CBST.
         kinds: some of `CLASS_BALANCED_KINDS`.
+        image_ids: some images only; thresholds are those of the whole set in any case.
         naming: see `export_kinds.Naming`.
         command: for the record.
+        dry_run: only say what would be written.
         progress: told after each image.
         should_stop: asked before each image.
 
@@ -51,16 +55,33 @@ def export_class_balanced(
         DataError: the store is not complete, the folder holds something else, or a file cannot be written.
     """
     wrong = [kind for kind in kinds if kind not in CLASS_BALANCED_KINDS]
-    if wrong:
+    if wrong or not kinds:
         raise ConfigError(
-            f"Class-balanced labels can be written as {', '.join(CLASS_BALANCED_KINDS)}; got {', '.join(wrong)}."
+            f"Class-balanced labels can be written as {', '.join(CLASS_BALANCED_KINDS)}; got {', '.join(wrong) or 'none'}."
         )
     if not store.is_complete:
         raise DataError(f"Thresholds need the whole set; {store.directory} is not complete. Let extract finish first.")
+    ids = list(store.image_ids if image_ids is None else image_ids)
+    if not ids or not set(ids) <= set(store.image_ids):
+        raise ConfigError("An export needs images that are in the store.")
     labels = class_balanced_labels(store.directory, portion, sample_every, prior_path)
     thresholds = labels.thresholds
     layers = layers_of(kinds, store.class_set, store.manifest.label_format)
-    stems = file_names(store.image_ids, naming)
+    stems = file_names(ids, naming)
+    unused = class_thresholds(store.histogram(), ThresholdRule())  # what is written here compares no two criteria
+
+    def selected(image_id: str) -> Selected:
+        maps = labels.maps(store, image_id)
+        return Selected(maps, select_class_balanced(maps, thresholds), unused)
+
+    first = file_of(layers[0], stems[ids[0]], naming)
+    if dry_run:
+        one = selected(ids[0])
+        size = sum(len(layer.encode(layer.values(one))) for layer in layers)
+        return ExportReport(
+            path=str(out_dir), num_images=len(ids), files=len(ids) * len(layers), bytes=size * len(ids), verified=0,
+            coverage=0.0, is_complete=False, first=first,
+        )  # fmt: skip
     header = {
         "format": "esl-export",
         "version": 1,
@@ -73,27 +94,25 @@ def export_class_balanced(
         "store_hash": store.store_hash,
         "kinds": sorted(kinds),
         "naming": naming,
-        "images": hashlib.sha256("\n".join(store.image_ids).encode()).hexdigest(),
-        "num_images": len(store.image_ids),
+        "images": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
+        "num_images": len(ids),
     }
     out = ExportFolder(Path(out_dir), header)
     out.begin(None, None)
-    unused = class_thresholds(store.histogram(), ThresholdRule())
     kept = total = done = 0
-    for image_id in store.image_ids:
+    for image_id in ids:
         if should_stop():
             break
-        maps = labels.maps(store, image_id)
-        one = Selected(maps, select_class_balanced(maps, thresholds), unused)
+        one = selected(image_id)
         for layer in layers:
             out.put(file_of(layer, stems[image_id], naming), layer.values(one), layer)
         kept += int((one.pseudo_label != IGNORE).sum())
-        total += int((maps.label != IGNORE).sum())
+        total += int((one.maps.label != IGNORE).sum())
         done += 1
-        progress(done, len(store.image_ids))
-    if is_complete := done == len(store.image_ids):
+        progress(done, len(ids))
+    if is_complete := done == len(ids):
         out.finish({"coverage": kept / max(total, 1), "command": list(command)})
     return ExportReport(
         path=str(out.path), num_images=done, files=len(out.digests), bytes=out.num_bytes, verified=len(out.digests),
-        coverage=kept / max(total, 1), is_complete=is_complete, first=file_of(layers[0], stems[store.image_ids[0]], naming),
+        coverage=kept / max(total, 1), is_complete=is_complete, first=first,
     )  # fmt: skip

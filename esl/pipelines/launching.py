@@ -22,6 +22,7 @@ Kind = Literal["train", "extract", "self-train"]
 """What a button starts: one training (baseline, or on pseudo-labels), an extraction, or a whole experiment."""
 
 MAX_ROUNDS = 10
+CRITERIA = ("entropy", "max_prob", "class_balanced")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,8 @@ class Launch:
     data_root: str = ""
     recipe: str = ""
     """Path of the recipe to train on."""
+    store: str = ""
+    """Store to take class-balanced labels from, which no recipe holds; looked up by the server, never typed."""
     checkpoint: str = ""
     dataset: str = ""
     split: str = ""
@@ -153,7 +156,13 @@ def _config(launch: Launch, roots: Sequence[Path], faults: dict[str, str]) -> Tr
         return None
     good = base if not launch.data_root else with_data_root(base, launch.data_root)
     if launch.recipe:
-        good = replace(good, pseudo_labels=replace(good.pseudo_labels, source="recipe", path=Path(launch.recipe)))
+        labels = good.pseudo_labels
+        if labels.criterion == "class_balanced":  # a recipe says itself which rule it holds
+            labels = replace(labels, criterion="entropy", spatial_prior=Path())
+        good = replace(good, pseudo_labels=replace(labels, source="recipe", path=Path(launch.recipe)))
+    if launch.store:
+        labels = replace(good.pseudo_labels, source="store", path=Path(launch.store), criterion="class_balanced")
+        good = replace(good, pseudo_labels=labels)
     try:
         config = with_values(good, launch.values)
     except ConfigError as error:
@@ -194,8 +203,8 @@ def _check_form(launch: Launch, faults: dict[str, str]) -> None:
         faults["num_devices"] = f"must be 1 to 1024; got {launch.num_devices}"
     if not 1 <= launch.rounds <= MAX_ROUNDS:
         faults["rounds"] = f"must be 1 to {MAX_ROUNDS}; got {launch.rounds}"
-    if launch.criterion not in ("entropy", "max_prob"):
-        faults["criterion"] = f"must be entropy or max_prob; got {launch.criterion!r}"
+    if launch.criterion not in CRITERIA:
+        faults["criterion"] = f"must be one of {', '.join(CRITERIA)}; got {launch.criterion!r}"
 
 
 def _check_path(name: str, text: str, roots: Sequence[Path], faults: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ import { arrange, rowsInView } from '../../app/viewer/runs-table-model.js';
 import { adviceFor, configDiff, flatten, resourcesInWords, showDuration, stateOf } from '../../app/viewer/runs-words.js';
 import { splitsOf } from '../../app/viewer/train-check.js';
 import { changedValues, faultOf, freeName, nameFault, searchFields, withSchedule } from '../../app/viewer/train-fields.js';
-import { secondsPerStep } from '../../app/viewer/train-form.js';
+import { secondsPerStep } from '../../app/viewer/train-fields.js';
 
 const FIELDS = [
   { path: 'steps', kind: 'integer', value: 1000, choices: [], help: 'Updates of the run.' },

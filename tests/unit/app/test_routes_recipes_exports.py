@@ -155,3 +155,29 @@ def test_an_unknown_job_is_404(client: TestClient) -> None:
     assert client.get(f"{BASE}/exports/none").status_code == 404
     assert client.delete(f"{BASE}/jobs/none").status_code == 404
     assert client.get(f"{BASE}/jobs").json() == {"jobs": []}
+
+
+def test_cbsts_labels_are_exported_by_their_portion_for_the_images_asked_for(
+    client: TestClient, opened: OpenStore
+) -> None:
+    body = {"sid": opened.sid, "portion": 0.35, "kinds": ["train_ids", "color"], "images": [1]}
+    said = client.post(f"{BASE}/exports", json={**body, "dry_run": True}).json()
+    assert (said["num_images"], said["num_files"], said["first"]) == (1, 2, NAMES[1])
+    assert not Path(said["path"]).exists()
+    report = finished(client, client.post(f"{BASE}/exports", json=body).json()["job"])["report"]
+    assert (report["is_complete"], report["verified"], report["path"]) == (True, 2, said["path"])
+    label = cv2.imread(str(Path(report["path"]) / NAMES[1]), cv2.IMREAD_UNCHANGED)
+    on_screen = client.get(f"{BASE}/stores/{opened.sid}/images/1/class-balanced?portion=0.35").content
+    assert label.tobytes() == on_screen
+    assert not (Path(report["path"]) / NAMES[0]).exists()
+    again = {**body, "portion": 0.36}
+    assert client.post(f"{BASE}/exports", json={**again, "dry_run": True}).json()["path"] != said["path"]
+
+
+@pytest.mark.parametrize("change", [{"portion": 0}, {"portion": 1.5}, {"kinds": ["difference"]}, {"images": [9]}])
+def test_an_export_of_cbsts_labels_that_makes_no_sense_is_400(
+    client: TestClient, opened: OpenStore, change: dict[str, Any]
+) -> None:
+    answer = client.post(f"{BASE}/exports", json={"sid": opened.sid, "portion": 0.2, **change})
+    assert answer.status_code == 400
+    assert answer.json()["error"].endswith(".")

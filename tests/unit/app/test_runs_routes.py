@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -164,3 +165,12 @@ def test_samples_are_pictures(client: TestClient, desk: RunDesk) -> None:
     assert (found.status_code, found.headers["content-type"]) == (200, "image/png")
     assert found.content == (folder / "step_000100.png").read_bytes()
     assert client.get("/runs/first/samples/photo").status_code == 400
+
+
+def test_class_balanced_labels_name_the_open_store_by_its_id(client: TestClient, tmp_path: Path) -> None:
+    library = SimpleNamespace(get={"s1": SimpleNamespace(store=SimpleNamespace(directory=tmp_path / "held"))}.get)
+    client.app.state.library = library  # type: ignore[attr-defined]
+    form = {**FORM, "preset": "demo_advent_esl", "criterion": "class_balanced", "sid": "s1"}
+    labels = answer(client.post("/runs/check", json=form))["config"]["pseudo_labels"]
+    assert (labels["source"], labels["path"]) == ("store", str(tmp_path / "held"))
+    assert client.post("/runs/check", json={**form, "sid": "../etc"}).status_code == 404

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from esl.cli.self_train import SelfTrainArguments
 from esl.cli.train import TrainArguments
 from esl.config import config_from_json
 from esl.errors import ConfigError
 from esl.pipelines.launching import Launch, Plan, plan_launch, resume_launch
-from esl.presets import preset
+from esl.presets import PRESETS, preset
 
 LAUNCH = Launch(
     job_id="j", run="demo-1", preset="demo_source_only", values={"steps": "50", "schedule_steps": 50, "seed": 3}
@@ -101,3 +102,35 @@ def test_a_resume_is_the_same_config_in_the_same_place(tmp_path: Path) -> None:
     job = resume_launch(tmp_path / "r", "again", device="cpu")
     assert parsed(job.argv).config == config
     assert job.run == "r"
+
+
+def test_class_balanced_labels_come_from_the_store_on_screen(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    launch = replace(LAUNCH, preset="demo_advent_esl", store=str(store), values={"pseudo_labels.portion": "0.35"})
+    labels = parsed(plan(replace(launch, criterion="class_balanced"), tmp_path).argv).config.pseudo_labels
+    assert (labels.source, labels.path) == ("store", store)
+    assert (labels.criterion, labels.portion) == ("class_balanced", 0.35)
+
+
+def test_a_recipe_takes_the_place_of_a_presets_class_balanced_labels(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.json"
+    recipe.write_text("{}")
+    name = next(name for name, p in PRESETS.items() if p.pseudo_labels.criterion == "class_balanced")
+    made = plan(Launch(job_id="j", run="r", preset=name, recipe=str(recipe)), tmp_path)
+    assert made.faults == {}
+    assert parsed(made.argv).config.pseudo_labels.source == "recipe"
+    assert parsed(made.argv).config.pseudo_labels.criterion == "entropy"
+
+
+def test_a_whole_experiment_may_be_class_balanced(tmp_path: Path) -> None:
+    launch = replace(LAUNCH, kind="self-train", preset="demo_advent_esl", criterion="class_balanced")
+    made = plan(replace(launch, values={"pseudo_labels.portion": 0.3}), tmp_path)
+    assert made.faults == {}
+    assert made.argv[made.argv.index("--criterion") + 1] == "class_balanced"
+    assert made.argv[made.argv.index("--pseudo-labels.portion") + 1] == "0.3"
+    import tyro
+
+    default = SelfTrainArguments(experiment=tyro.MISSING, config=preset("demo_advent_esl"))
+    settings = (tyro.conf.FlagCreatePairsOff, tyro.conf.AvoidSubcommands)
+    arguments = tyro.cli(SelfTrainArguments, default=default, args=made.argv[5:], config=settings)
+    assert (arguments.criterion, arguments.config.pseudo_labels.portion) == ("class_balanced", 0.3)
