@@ -144,6 +144,10 @@ class ScoreHistogram:
         under = np.where(thresholds.mu > 0, below[classes, np.maximum(thresholds.mu, 1) - 1], 0)
         return np.asarray(below[:, -1] - under)
 
+    def coverage(self, thresholds: "Thresholds", criterion: Criterion) -> float:
+        """Share of all pixels that the thresholds keep, in [0, 1]; 0 for no pixels."""
+        return float(self.num_kept(thresholds, criterion).sum() / max(int(self.num_pixels.sum()), 1))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdRule:

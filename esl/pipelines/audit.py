@@ -215,8 +215,7 @@ def known_quality(labels: object) -> dict[str, float]:
     if not isinstance(labels, StoredPseudoLabels):
         return {}
     store, criterion = PredictionStore.open(labels.store_dir), labels.recipe.criterion
-    kept = store.histogram().num_kept(labels.thresholds, criterion)
-    found = {"coverage": float(kept.sum() / max(int(store.histogram().num_pixels[0].sum()), 1))}
+    found = {"coverage": store.histogram().coverage(labels.thresholds, criterion)}
     counted = _counts_of(store, Targets.of(store.manifest))
     if not counted.is_file():
         return found

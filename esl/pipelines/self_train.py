@@ -222,13 +222,12 @@ class _Stages:
         thresholds = class_thresholds(histogram, recipe.rule)
         used = thresholds.of(recipe.criterion)
         kept = histogram.num_kept(thresholds, recipe.criterion)
-        total = histogram.num_pixels[0]
         return {
             "recipe": recipe.id,
             "criterion": recipe.criterion,
             "thresholds": [float(v) / SCALE for v in used],
-            "coverage": float(kept.sum() / max(int(total.sum()), 1)),
-            "coverage_per_class": [float(v) for v in kept / np.maximum(total, 1)],
+            "coverage": histogram.coverage(thresholds, recipe.criterion),
+            "coverage_per_class": [float(v) for v in kept / np.maximum(histogram.num_pixels, 1)],
         }
 
     def _checkpoint(self, run: Path) -> Path:

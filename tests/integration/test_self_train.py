@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from esl.classes import IGNORE
 from esl.config import DataConfig, PseudoLabelConfig, SelectionConfig, config_from_json
 from esl.errors import CheckpointError, ConfigError, DataError
 from esl.files import read_json
@@ -45,7 +46,11 @@ def test_an_experiment_links_runs_stores_thresholds_and_scores(experiment: Path)
     assert baseline["store_hash"] == PredictionStore.open(experiment / "round_0" / "store").store_hash
     assert retrained["run"] == "round_1/run"
     assert len(retrained["thresholds"]) == 11
-    assert 0 < retrained["coverage"] <= 1
+    store = PredictionStore.open(experiment / "round_0" / "store")
+    used = class_thresholds(store.histogram(), ThresholdRule(nu_star=0.9))
+    kept = [select_pseudo_label(store.maps(i), used, "entropy") != IGNORE for i in store.image_ids]
+    assert retrained["coverage"] == pytest.approx(np.mean(kept)), "of all pixels"
+    assert all(share == 0 or 0.5 <= share <= 1 for share in retrained["coverage_per_class"])
     assert 0 <= retrained["scores"]["miou"] <= 1
     told = config_from_json(read_json(experiment / "round_1" / "run" / "config.json")["config"])
     assert told.pseudo_labels.path == experiment / "round_0" / "store"

@@ -137,6 +137,14 @@ def test_num_kept_counts_ties() -> None:
     assert HISTOGRAM.num_kept(everything, "entropy").tolist() == [3, 3, 0]
 
 
+def test_coverage_is_of_all_pixels_not_of_the_first_class() -> None:
+    histogram = folded(maps_of([0, 1, 1, 1, 2], [9, 9, 9, 9, 9], [3, 4, 8, 8, 8]))
+    thresholds = class_thresholds(histogram, ThresholdRule(nu_star=4 / 65535, mode="fixed"))
+    assert histogram.num_kept(thresholds, "entropy").tolist() == [1, 1, 0]
+    assert histogram.coverage(thresholds, "entropy") == 2 / 5
+    assert ScoreHistogram(3).coverage(thresholds, "entropy") == 0
+
+
 def test_every_n_th_pixel_of_a_class_in_reading_order() -> None:
     histogram = ScoreHistogram(3)
     histogram.update(maps_of([0, 1, 0, 0, 1, 0], [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]), every=2)
