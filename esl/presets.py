@@ -190,12 +190,26 @@ def preset(name: str) -> TrainConfig:
 
 
 def with_data_root(config: TrainConfig, root: Path | str) -> TrainConfig:
-    """`config` with `root` as the folder of each of its data sets."""
-    folder = Path(root)
-    selection = replace(config.selection, data=replace(config.selection.data, root=folder))
+    """`config` with each of its data sets in `root`, or in the folder in `root` that has its layout."""
+    empty = Path()
+    source, target, data = (replace(d, root=empty) for d in (config.source, config.target, config.selection.data))
+    return placed(replace(config, source=source, target=target, selection=replace(config.selection, data=data)), root)
+
+
+def placed(config: TrainConfig, root: Path | str) -> TrainConfig:
+    """`with_data_root` for the data sets that have no root of their own."""
     return replace(
         config,
-        source=replace(config.source, root=folder),
-        target=replace(config.target, root=folder),
-        selection=selection,
+        source=placed_data(config.source, root),
+        target=placed_data(config.target, root),
+        selection=replace(config.selection, data=placed_data(config.selection.data, root)),
     )
+
+
+def placed_data(data: DataConfig, root: Path | str) -> DataConfig:
+    """One data set in `root`, or in the folder in `root` that has its layout; as it is where it has a root already."""
+    if not data or data.root != Path() or Path(root) == Path():
+        return data
+    from esl.data.known import root_of  # brings OpenCV, which a help text does without
+
+    return replace(data, root=root_of(data.dataset, Path(root).expanduser()))

@@ -14,7 +14,7 @@ from esl.config import DataConfig, TrainConfig, config_to_json
 from esl.config.codec import flat_json
 from esl.config.translation import TRANSLATION_PRESETS, TranslationConfig, translation_preset
 from esl.errors import ConfigError
-from esl.presets import PRESETS, preset
+from esl.presets import PRESETS, placed, placed_data, preset
 from esl.progress import ProgressLine
 
 _USAGE = (
@@ -127,19 +127,17 @@ def _bdl(arguments: BdlArguments, benchmark: str, setting: dict[str, float | str
     score_on = arguments.score_on or (scored_on(benchmark, root) if rows != Path() else arguments.score_on)
     if arguments.criterion is not None:
         config = replace(config, pseudo_labels=replace(config.pseudo_labels, criterion=arguments.criterion))
-    selection = replace(config.selection, data=_placed(config.selection.data, root))
-    source, target = _placed(config.source, root), _placed(config.target, root)
     plan = BdlPlan(
         steps=arguments.rounds,
         image_translation=arguments.image_translation,
         perceptual=arguments.perceptual,
         strategies=arguments.strategies,
-        score_on=_placed(score_on, root),
+        score_on=placed_data(score_on, root),
     )
     record = bdl(
         BdlConfig(
             translation=arguments.translation,
-            adaptation=replace(config, source=source, target=target, selection=selection),
+            adaptation=placed(config, root),
             plan=plan,
         ),
         arguments.experiment,
@@ -164,7 +162,3 @@ def _summary(stages: dict[str, dict[str, object]]) -> dict[str, str]:
             told.append(f"mIoU {100 * scores['miou']:.2f} on {scores['dataset']} {scores['split']}")
         lines[name] = ", ".join(told)
     return lines
-
-
-def _placed(data: DataConfig, root: Path) -> DataConfig:
-    return replace(data, root=root) if data and data.root == Path() else data

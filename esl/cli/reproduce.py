@@ -34,6 +34,7 @@ def reproduce(
     rows: Path = Path("docs/results/rows"),
     out: Path = Path("docs/results"),
     steps_per_second: float = 0.0,
+    gpu: str = "",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     dry_run: bool = False,
 ) -> int:
@@ -42,7 +43,7 @@ def reproduce(
     Args:
         table: table1 to table5, figure1, figure2, or paper for all of them.
         preset: a benchmark (demo, camvid_day_dusk, gta5_cityscapes, ...) or one of its presets.
-        data_root: folder of every data set of the benchmark.
+        data_root: folder of every data set of the benchmark, or one that holds their folders.
         init_weights: weights that every training starts from.
         seeds: rows of one seed are paired: only the labels differ.
         methods: in place of the benchmark's own.
@@ -52,14 +53,16 @@ def reproduce(
         work: where runs and stores go; may be deleted when the rows are there.
         rows: where finished rows are kept.
         out: where the tables are written.
-        steps_per_second: the measured rate of the machine that shall run it, for the hours of --dry-run.
+        steps_per_second: the measured rate of the machine that shall run it, for the hours of --dry-run; by default that of finished rows.
+        gpu: the name of what was measured.
         device: auto takes CUDA where there is one.
         dry_run: print the exact plan and run nothing.
     """
     from esl.labeling.thresholds import ThresholdRule
-    from esl.pipelines.reproduce import StudyPlaces, describe_plan
+    from esl.pipelines.reproduce import StudyPlaces
     from esl.pipelines.reproduce import reproduce as run_study
-    from esl.pipelines.study import FIGURES, trials_of
+    from esl.pipelines.study import FIGURES, method_of_labels, trials_of
+    from esl.pipelines.study_plan import Rate, describe_plan
 
     trials = trials_of(table, preset, seeds, methods, strategies)
     wants_figures = table in (*FIGURES, "paper")
@@ -75,7 +78,9 @@ def reproduce(
         overrides=overrides,
     )
     if dry_run:
-        print(describe_plan(trials, places, steps_per_second))
+        known = Rate(steps_per_second=steps_per_second, device=gpu or "the machine measured", source="as given")
+        print(describe_plan(trials, places, known if steps_per_second > 0 else None))
+        print("The same command without --dry-run runs it.")
         return 0
     found = run_study(
         trials, places, accelerator=device, with_stores=table in FIGURES, progress_of=ProgressLine,
@@ -84,7 +89,8 @@ def reproduce(
     drawn = next((places.store_of(t) for t in trials if t.strategy == "esl" and places.store_of(t).exists()), None)
     if wants_figures and drawn is not None:
         _draw(drawn, ThresholdRule(), out / f"{trials[0].benchmark}_figures")
-    return _write([row for row in found if row.benchmark == trials[0].benchmark], out)
+    method = method_of_labels([trial.method for trial in trials])
+    return _write([row for row in found if row.benchmark == trials[0].benchmark], out, method)
 
 
 def run_report(arguments: Sequence[str]) -> int:

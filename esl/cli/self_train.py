@@ -11,7 +11,7 @@ import tyro
 from esl.cli.terminal import show
 from esl.config import DataConfig, TrainConfig
 from esl.errors import ConfigError
-from esl.presets import PRESETS, preset
+from esl.presets import PRESETS, placed, placed_data, preset
 from esl.progress import ProgressLine
 
 _USAGE = "usage: python -m esl self-train PRESET --experiment DIR [--rounds N] [--criterion entropy|max_prob|class_balanced] [--FIELD VALUE ...]"
@@ -71,16 +71,13 @@ def _self_train(arguments: SelfTrainArguments) -> int:
     root, config = arguments.data_root, arguments.config
     if arguments.criterion is not None:
         config = replace(config, pseudo_labels=replace(config.pseudo_labels, criterion=arguments.criterion))
-    selection = replace(config.selection, data=_placed(config.selection.data, root))
-    config = replace(
-        config, source=_placed(config.source, root), target=_placed(config.target, root), selection=selection
-    )
+    config = placed(config, root)
     plan = SelfTraining(
         rounds=arguments.rounds,
         start=arguments.start,
         checkpoint=arguments.checkpoint,
         baseline=arguments.baseline,
-        score_on=_placed(arguments.score_on, root),
+        score_on=placed_data(arguments.score_on, root),
     )
     record = self_train(
         config,
@@ -108,7 +105,3 @@ def _summary(rounds: Sequence[dict[str, object]]) -> dict[str, str]:
             facts.append(f"mIoU {100 * scores['miou']:.2f} on {scores['dataset']} {scores['split']}")
         lines[f"round {entry['round']}"] = ", ".join(facts)
     return lines
-
-
-def _placed(data: DataConfig, root: Path) -> DataConfig:
-    return replace(data, root=root) if data and data.root == Path() else data

@@ -2,16 +2,16 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from esl.cli.terminal import show
-from esl.config import DataConfig, TrainConfig
+from esl.config import TrainConfig
 from esl.errors import ConfigError
-from esl.presets import PRESETS, preset
+from esl.presets import PRESETS, placed, preset
 from esl.progress import ProgressLine
 
 _USAGE = "usage: python -m esl train PRESET --run DIR [--data-root R] [--init-weights W] [--FIELD VALUE ...]"
@@ -67,7 +67,7 @@ def _train(arguments: TrainArguments) -> int:
     from esl.pipelines.train import train
 
     result = train(
-        _with_root(arguments.config, arguments.data_root),
+        placed(arguments.config, arguments.data_root),
         arguments.run,
         accelerator=arguments.device,
         devices=arguments.devices,
@@ -82,17 +82,3 @@ def _train(arguments: TrainArguments) -> int:
         summary |= {"best_chosen_on": result.chosen_on}
     show(summary, as_json=arguments.json)
     return result.exit_code
-
-
-def _with_root(config: TrainConfig, root: Path) -> TrainConfig:
-    """`config` with `root` for each data set that was given none of its own."""
-
-    def placed(data: DataConfig) -> DataConfig:
-        return replace(data, root=root) if data and data.root == Path() else data
-
-    return replace(
-        config,
-        source=placed(config.source),
-        target=placed(config.target),
-        selection=replace(config.selection, data=placed(config.selection.data)),
-    )

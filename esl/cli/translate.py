@@ -12,6 +12,7 @@ from esl.cli.terminal import parse, show
 from esl.config import DataConfig
 from esl.config.translation import TRANSLATION_PRESETS, TranslationConfig, translation_preset
 from esl.errors import ConfigError
+from esl.presets import placed_data
 from esl.progress import ProgressLine
 
 _USAGE = (
@@ -65,7 +66,7 @@ def _train(given: list[str]) -> int:
 
     config, root = arguments.config, arguments.data_root
     result = train_translation(
-        replace(config, source=_placed(config.source, root), target=_placed(config.target, root)),
+        replace(config, source=placed_data(config.source, root), target=placed_data(config.target, root)),
         arguments.run,
         accelerator=arguments.device,
         allow_data_change=arguments.allow_data_change,
@@ -120,7 +121,3 @@ def _apply(
     result = apply_translation(run, out, plan, device=device, progress=ProgressLine("translate apply"))
     show(result, as_json=json)
     return 0
-
-
-def _placed(data: DataConfig, root: Path) -> DataConfig:
-    return replace(data, root=root) if data and data.root == Path() else data

@@ -75,6 +75,19 @@ def splits_there(name: str, root: Path | None) -> tuple[str, ...]:
     return there or ({"mapillary": "training", "camvid": "train", "folder": "all"}.get(name, "train"),)
 
 
+def root_of(name: str, root: Path) -> Path:
+    """Where a data set lies: `root` itself, or the one folder in it that has the layout where `root` has not.
+
+    So a folder that holds GTA5, Cityscapes and others beside each other serves a whole benchmark. Of several that look
+    alike the one that bears the name is taken; where that leaves a choice, `root` stays and is refused when it is opened.
+    """
+    if name not in MARKERS or not root.is_dir() or any((root / marker).is_dir() for marker in MARKERS[name]):
+        return root
+    found = [folder for folder in _folders(root) if _recognise(folder) == name]
+    named = [folder for folder in found if name in folder.name.lower()] or found
+    return named[0] if len(named) == 1 else root
+
+
 @dataclass(frozen=True)
 class Place:
     """A folder that looks like the root of a data set."""

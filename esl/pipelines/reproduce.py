@@ -23,9 +23,6 @@ from esl.progress import no_progress
 from esl.store.experiments import ExperimentRow, read_rows, row_key, write_row
 from esl.training.guards import StopRequest, stop_on_signals
 
-_BYTES_PER_CHECKPOINT = 450_000_000
-"""Weights, momentum, two discriminators and Adam of the paper's networks; smaller for small ones."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class StudyPlaces:
@@ -51,6 +48,14 @@ class StudyPlaces:
             config = on_translated_source(config, self.translated)
         return replace(config, init_weights=self.init_weights) if self.init_weights != Path() else config
 
+    def run_of(self, trial: Trial) -> Path:
+        """The run of a trial's baseline."""
+        return self.work_dir / trial.benchmark / trial.baseline.name / "run"
+
+    def experiment_of(self, trial: Trial) -> Path:
+        """The experiment of a trial with pseudo-labels."""
+        return self.work_dir / trial.benchmark / trial.name
+
     def row_of(self, trial: Trial) -> Path:
         """Where a trial's row is or will be."""
         return (
@@ -61,7 +66,7 @@ class StudyPlaces:
 
     def store_of(self, trial: Trial) -> Path:
         """The store whose pseudo-labels a trial learns from."""
-        return self.work_dir / trial.benchmark / trial.name / "round_0" / "store"
+        return self.experiment_of(trial) / "round_0" / "store"
 
     def setting(self, trial: Trial) -> dict[str, float | str]:
         """What a row's numbers depend on beside method, strategy and seed."""
@@ -114,8 +119,7 @@ def _run(
     say: Callable[[str], None],
 ) -> None:
     began = time.monotonic()
-    folder = places.work_dir / trial.benchmark
-    baseline = folder / trial.baseline.name / "run"
+    baseline = places.run_of(trial)
     result = train(
         places.config(trial.baseline),
         baseline,
@@ -134,7 +138,7 @@ def _run(
     else:
         record = self_train(
             places.config(trial),
-            folder / trial.name,
+            places.experiment_of(trial),
             plan,
             accelerator=accelerator,
             progress_of=progress_of,
@@ -224,38 +228,3 @@ def command_of(trial: Trial, places: StudyPlaces) -> str:
     if not trial.has_labels:
         return " ".join(["python -m esl train", base.preset, *flags, "--run RUN"])
     return " ".join(["python -m esl self-train", base.preset, *flags, "--baseline BASELINE --experiment DIR"])
-
-
-def describe_plan(trials: Sequence[Trial], places: StudyPlaces, steps_per_second: float) -> str:
-    """The exact plan of a study: commands, sizes, steps, expected hours at a measured rate, disk.
-
-    Args:
-        trials: what shall be run.
-        places: where.
-        steps_per_second: measured on the machine that shall run it (`benchmarks/training.py`); 0 leaves hours out.
-    """
-    todo = missing(trials, places)
-    baselines = {t.baseline.name: t.baseline for t in todo}
-    runs = list(baselines.values()) + [t for t in todo if t.has_labels]
-    steps = sum(places.config(t).steps for t in runs)
-    lines = [
-        f"{len(trials)} trials, {len(trials) - len(todo)} with a row already, {len(runs)} trainings to run, {steps:,} steps."
-    ]
-    for trial in runs:
-        config = places.config(trial)
-        size = f"{config.source.size[0]}x{config.source.size[1]} + {config.target.size[0]}x{config.target.size[1]}"
-        lines.append(f"  {config.steps:>7,} steps, {size}: {command_of(trial, places)}")
-    if steps_per_second > 0:
-        lines.append(
-            f"Training takes about {steps / steps_per_second / 3600:.1f} hours at {steps_per_second:g} steps a second."
-        )
-    disk = (
-        2 * len(runs) * _BYTES_PER_CHECKPOINT
-        if any(places.config(t).network.backbone == "resnet101" for t in runs)
-        else 0
-    )
-    if disk:
-        lines.append(
-            f"Checkpoints need about {disk / 1e9:.0f} GB (two of each run); a store of 2,975 images 0.9 to 1.9 GB."
-        )
-    return "\n".join(lines)

@@ -12,7 +12,7 @@ from typing import Any
 from esl.config import DataConfig, TrainConfig
 from esl.errors import ConfigError
 from esl.pipelines.bdl_strategies import KNOWN, TRANSLATED
-from esl.presets import PRESETS, STRATEGIES, preset
+from esl.presets import PRESETS, STRATEGIES, placed_data, preset
 
 TABLES = ("table1", "table2", "table3", "table4", "table5", "paper")
 FIGURES = ("figure1", "figure2")
@@ -91,7 +91,7 @@ def benchmark_of(name: str) -> str:
 
 def scored_on(benchmark: str, root: Path) -> DataConfig:
     """The split that a benchmark's scores are on."""
-    return replace(_SCORED_ON[benchmark], root=root)
+    return placed_data(_SCORED_ON[benchmark], root)
 
 
 def trials_of(
@@ -101,7 +101,7 @@ def trials_of(
 
     Args:
         table: one of `TABLES` or `FIGURES`; `paper` is Tables 1 to 5 of a benchmark together.
-        name: a benchmark, or a preset (then its method and strategy alone, with its baseline).
+        name: a benchmark, or a preset: then its method alone, and in Tables 1 to 3 its strategy alone with its baseline.
         seeds: at least one.
         methods: in place of the benchmark's own.
         strategies: in place of none, ssl, esl, median; cbst is another, and it, ssl+it, ... on translated source images.
@@ -127,9 +127,14 @@ def trials_of(
         for method in methods:
             base = Trial(benchmark=benchmark, method=method, strategy="none", seed=seed)
             found += [replace(base, strategy=s) for s in strategies]
-            if table in ("table5", "paper") and method == methods[-1]:
+            if table in ("table5", "paper") and method == method_of_labels(methods):
                 found += [replace(base, strategy="esl", setting={"nu_star": nu}) for nu in NU_SWEEP]
     return found
+
+
+def method_of_labels(methods: Sequence[str]) -> str:
+    """Whose pseudo-labels Tables 4 and 5 are about: ADVENT's, as in the paper, or the last one's."""
+    return "advent" if "advent" in methods else methods[-1]
 
 
 def _methods_of(name: str, benchmark: str, table: str) -> tuple[str, ...]:
@@ -146,5 +151,7 @@ def _strategies_of(name: str, table: str) -> tuple[str, ...]:
         return ("none", "ssl", "esl")
     if table == "table5":
         return ("none", "esl", "median")
-    own = name.rsplit("_", maxsplit=1)[-1]
-    return ("none", own) if own in STRATEGIES else ("none", "ssl", "esl", "median")
+    own, every = name.rsplit("_", maxsplit=1)[-1], ("none", "ssl", "esl", "median")
+    if table == "paper":  # Table 4 needs SSL and ESL, Table 5 the median
+        return every if own not in STRATEGIES or own in every else (*every, own)
+    return ("none", own) if own in STRATEGIES else every

@@ -1,19 +1,25 @@
 """A table's trials, the plan of a study, and rows that are never run twice."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from esl.classes import CITYSCAPES_7
 from esl.cli import main
 from esl.errors import ConfigError, DataError
 from esl.files import write_json
-from esl.pipelines.reproduce import StudyPlaces, command_of, describe_plan, missing
+from esl.pipelines.reproduce import StudyPlaces, command_of, missing
 from esl.pipelines.row_facts import audited_labels
-from esl.pipelines.study import Trial, benchmark_of, trials_of
+from esl.pipelines.study import Trial, benchmark_of, scored_on, trials_of
+from esl.pipelines.study_plan import describe_plan, measured_rate
+from esl.presets import placed, preset, with_data_root
 from esl.store.experiments import ExperimentRow, write_row
 from esl.training.class_balanced import class_balanced_labels
+from tests.commands import require_parses
+from tests.unit.data.trees import make_cityscapes, make_gta5
 from tests.unit.pipelines.stored_world import fill_store
 
 
@@ -113,31 +119,81 @@ def test_a_finished_row_is_skipped_and_other_settings_are_not(tmp_path: Path) ->
     assert missing(trials, shorter) == trials
 
 
-def test_the_plan_says_commands_sizes_steps_hours_and_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(
-        [
-            "reproduce",
-            "paper",
-            "--preset",
-            "gta5_cityscapes_advent_esl",
-            "--seeds",
-            "1",
-            "--dry-run",
-            "--rows",
-            str(tmp_path),
-            "--data-root",
-            str(tmp_path),
-            "--steps-per-second",
-            "10",
-        ]
-    )
+def test_the_whole_paper_sweeps_the_method_of_tables_four_and_five() -> None:
+    every = trials_of("paper", "gta5_cityscapes", (1,))
+    assert {t.method for t in every if t.setting} == {"advent"}
+    own = trials_of("paper", "gta5_cityscapes_advent_esl", (1,))
+    assert [t.strategy for t in own if not t.setting] == ["none", "ssl", "esl", "median"], "what Tables 1, 4 and 5 need"
+    assert sum(bool(t.setting) for t in own) == 4
+    assert [t.strategy for t in trials_of("paper", "demo_minent_cbst", (1,)) if not t.setting][-1] == "cbst"
+    assert {t.method for t in trials_of("paper", "demo_minent_esl", (1,)) if t.setting} == {"minent"}
+
+
+def test_the_plan_says_commands_data_sizes_steps_hours_and_disk(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, work = tmp_path / "data", tmp_path / "w"
+    make_gta5(data / "GTA5")
+    for split in ("train", "val"):
+        make_cityscapes(data / "cityscapes", split)
+    make_cityscapes(data / "somebody's copy", "train")
+    words = ["reproduce", "paper", "--preset", "gta5_cityscapes_advent_esl", "--seeds", "1", "--dry-run"]
+    words += ["--rows", str(tmp_path / "r"), "--work", str(work), "--data-root", str(data)]
+    assert main([*words, "--steps-per-second", "10", "--gpu", "an H100"]) == 0
     said = capsys.readouterr().out
-    assert code == 0
-    assert "120,000 steps, 720x1280 + 512x1024: python -m esl train gta5_cityscapes_advent --run RUN" in said
-    assert "hours at 10 steps a second" in said
-    assert "GB" in said
-    places = StudyPlaces(work_dir=tmp_path, rows_dir=tmp_path)
-    assert "hours" not in describe_plan(trials_of("table1", "demo", (1,)), places, 0.0)
+    assert "8 trials, 0 with a row already, 8 trainings to run, 960,000 steps." in said
+    assert "120,000 steps, 720x1280 + 512x1024: python -m esl train gta5_cityscapes_advent " in said
+    assert f"--source.root {data / 'GTA5'} --target.root {data / 'cityscapes'}" in said
+    assert f"Data: gta5 train in {data / 'GTA5'}, 3 of 24,966 images." in said
+    assert f"Data: cityscapes val in {data / 'cityscapes'}, 6 of 500 images." in said
+    assert "Hours: about 26.7 on an H100 at 10 steps a second (as given)." in said
+    assert "checkpoints of 8 runs 6.8 GB, stores of 7 0.0 GB" in said
+    assert "The same command without --dry-run runs it." in said
+    commands = [c for line in said.splitlines() if ": python" in line for c in line.split(": ", 1)[1].split(" && ")]
+    assert len(commands) == 8 + 1, "a training each, and the score of the one without pseudo-labels"
+    for command in commands:
+        require_parses(command, monkeypatch)
+    assert "--score-on.dataset cityscapes --score-on.split val --score-on.size 512 1024" in commands[-1]
+    assert not work.exists(), "nothing is run"
+
+    assert main([*words[:-1], str(tmp_path / "nowhere")]) == 0
+    said = capsys.readouterr().out
+    assert "gta5 train CANNOT BE READ YET. The data root must be a folder" in said
+    assert "Hours: no rate is known yet." in said
+    assert "stores of 7 6.6 GB (float16; twice that in fp32)" in said, "of the published 2,975 images"
+
+
+def test_hours_come_from_the_rows_that_are_finished(tmp_path: Path) -> None:
+    base = ExperimentRow(
+        benchmark="demo", method="minent", strategy="none", seed=1, class_set="cityscapes19", split="x", protocol="x",
+        iou=(), miou=1.0, steps=500,
+    )  # fmt: skip
+    for seed, seconds, hardware in ((1, 100.0, "2 cores"), (2, 250.0, "2 cores"), (3, 125.0, "2 cores"), (4, 1.0, "H")):
+        write_row(tmp_path, replace(base, seed=seed, provenance={"wall_seconds": seconds, "hardware": hardware}))
+    rate = measured_rate("demo", tmp_path)
+    assert rate is not None
+    assert (rate.steps_per_second, rate.device) == (4.0, "2 cores")
+    assert measured_rate("camvid_day_dusk", tmp_path) is None
+    places = StudyPlaces(work_dir=tmp_path / "w", rows_dir=tmp_path)
+    plan = describe_plan(trials_of("table1", "demo", (9,), ("minent",), ("none", "esl")), places)
+    assert "Hours: about 0.1 on 2 cores at 4 steps a second (median of 3 finished rows)." in plan
+    assert describe_plan([], places).startswith("0 trials")
+
+
+def test_a_folder_of_data_sets_serves_a_benchmark(tmp_path: Path) -> None:
+    make_gta5(tmp_path / "a" / "gta5")
+    make_cityscapes(tmp_path / "a" / "cs", "train")
+    config = with_data_root(preset("gta5_cityscapes_advent"), tmp_path / "a")
+    assert (config.source.root, config.target.root) == (tmp_path / "a" / "gta5", tmp_path / "a" / "cs")
+    assert scored_on("gta5_cityscapes", tmp_path / "a").root == tmp_path / "a" / "cs"
+    make_cityscapes(tmp_path / "a" / "other", "val")
+    assert with_data_root(config, tmp_path / "a").target.root == tmp_path / "a", "no guess between two"
+    make_gta5(tmp_path / "both")
+    make_cityscapes(tmp_path / "both", "train")
+    config = with_data_root(preset("gta5_cityscapes_advent"), tmp_path / "both")
+    assert config.source.root == config.target.root == tmp_path / "both"
+    config = placed(config, tmp_path / "a")
+    assert config.source.root == tmp_path / "both", "a root of one's own stays"
 
 
 def test_report_refuses_rows_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,7 +207,12 @@ def test_a_study_runs_to_tables_and_skips_what_is_done(
     """The trainings themselves are other tests' subject: here they leave what a run leaves."""
     from esl.pipelines import reproduce as module
 
-    scores = {"iou": [0.5] * 19, "miou": 0.5, "protocol": "p"}
+    scores = {
+        "iou": [0.5] * 19,
+        "miou": 0.5,
+        "protocol": "p",
+        "merged": dict.fromkeys(CITYSCAPES_7.names, 0.25) | {"sky": None},
+    }
     calls: list[str] = []
 
     class Done:
@@ -178,5 +239,6 @@ def test_a_study_runs_to_tables_and_skips_what_is_done(
     assert (tmp_path / "o" / "demo_table4.tex").exists()
     row = json.loads(next((tmp_path / "r" / "demo").glob("advent-esl*")).read_text())
     assert row["provenance"]["command"].startswith("python -m esl self-train demo_advent")
+    assert (row["merged"]["flat"], row["merged"]["sky"]) == (25.0, None)
     assert main(command) == 0
     assert len(calls) == 6
