@@ -15,7 +15,7 @@ from esl.classes import IGNORE
 from esl.errors import DataError
 from esl.labeling.comparison import ESL_ONLY, SSL_ONLY, compare
 from esl.labeling.thresholds import Thresholds
-from esl.pipelines.arcs import Arc, Sampling, find_arcs, sample_arcs
+from esl.pipelines.arcs import MIN_PIXELS, Arc, Sampling, find_arcs, sample_arcs
 from esl.pipelines.ranking import RankTable
 
 router = APIRouter(prefix="/stores/{sid}")
@@ -45,7 +45,7 @@ def queue(question: QueueQuestion, opened: StoreDep, library: LibraryDep) -> dic
     images = _choose(question, candidates, levels, table)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="arcs") as pool:
         found = list(pool.map(lambda i: _arcs(opened, i, levels, question.direction), images))
-    arcs = [arc for one in found for arc in one]
+    arcs = [arc for one, _ in found for arc in one]
     scale = len(candidates) / max(1, len(images))
     sample = sample_arcs(arcs, question.sampling, question.seed, question.limit, scale=scale)
     return {
@@ -53,6 +53,8 @@ def queue(question: QueueQuestion, opened: StoreDep, library: LibraryDep) -> dic
         "seed": question.seed,
         "num_candidates": len(arcs),
         "num_images": len(images),
+        "num_pixels": sum(pixels for _, pixels in found),
+        "min_pixels": MIN_PIXELS,
     }
 
 
@@ -79,7 +81,8 @@ def _choose(question: QueueQuestion, candidates: list[int], levels: Thresholds, 
     return sorted(candidates[int(k)] for k in drawn)
 
 
-def _arcs(opened: OpenStore, i: int, levels: Thresholds, direction: str) -> list[Arc]:
+def _arcs(opened: OpenStore, i: int, levels: Thresholds, direction: str) -> tuple[list[Arc], int]:
+    """Arcs of one image, and how many pixels there are in its difference, those of smaller pieces among them."""
     maps = opened.maps(i)
     difference = compare(maps, levels) == (SSL_ONLY if direction == "ssl_only" else ESL_ONLY)
     try:
@@ -88,7 +91,7 @@ def _arcs(opened: OpenStore, i: int, levels: Thresholds, direction: str) -> list
         truth = None  # a wrong label file is shown where it is looked at; the queue goes on without it
     if truth is not None:
         difference &= truth != IGNORE
-    return find_arcs(maps, difference, i)
+    return find_arcs(maps, difference, i), int(difference.sum())
 
 
 def _item(arc: Arc) -> dict[str, Any]:

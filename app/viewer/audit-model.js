@@ -1,5 +1,5 @@
 // What verdicts say, without a DOM: decisions, rates per class pair with their intervals, agreement.
-import { IGNORE } from './quantise.js';
+import { IGNORE, showCount } from './quantise.js';
 import { kappa, wilson } from './statistics.js';
 
 /** Keys of the Audit screen; `wrong` is what the verdict says about the predicted label (null: nothing). */
@@ -21,6 +21,12 @@ export function verdictBody({ id, session, item, decision, user, recipe, note })
   };
   if (decision.decision === 'relabel') body.relabel_to = item.relabelTo ?? item.second;
   return body;
+}
+
+/** A queue without arcs: no difference at all, or only specks. */
+export function whyNone({ num_pixels: pixels = 0, min_pixels: least }, name, nuStar) {
+  if (pixels > 0) return `No arcs at ν* = ${nuStar}: the ${showCount(pixels)} pixels of ${name} lie in pieces of fewer than ${least}, too small to be judged.`;
+  return `No ${name} pixels at ν* = ${nuStar}: one rule keeps everything that the other keeps.`;
 }
 
 /** Standing verdicts: the last one of each user on each item. */

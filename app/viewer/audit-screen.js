@@ -1,6 +1,6 @@
 // The Audit screen: are the pixels that ESL removes really the bad ones? A queue of boundary arcs, one key each.
 import { AuditSide } from './audit-side.js';
-import { DECISIONS, standing, verdictBody, wrongShare } from './audit-model.js';
+import { DECISIONS, standing, verdictBody, whyNone, wrongShare } from './audit-model.js';
 import { outlineOf } from './decor.js';
 import { el, setFlag, setText } from './dom.js';
 import { Frames } from './frames.js';
@@ -106,7 +106,7 @@ export class AuditScreen {
       this.fillQueue();
       const of = answer.num_candidates > 0 ? ` of ${answer.num_candidates}` : '';
       const name = this.direction.selectedOptions[0].textContent.split(':')[0];
-      setText(this.state, this.items.length ? `${this.items.length}${of} arcs` : `No ${name} pixels at ν* = ${session.rule.nuStar}: one rule keeps everything that the other keeps.`);
+      setText(this.state, this.items.length ? `${this.items.length}${of} arcs` : whyNone(answer, name, session.rule.nuStar));
       this.lower.hidden = this.items.length > 0 || this.direction.value === 'esl_only';
       if (this.items.length) this.go(Math.max(0, this.items.findIndex((item) => !this.mine.has(item.key))));
     } catch (error) {

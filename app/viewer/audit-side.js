@@ -57,8 +57,7 @@ export class AuditSide {
     this.crop.resize();
     const context = this.crop.getContext('2d');
     const { width: w, height: h } = this.crop;
-    context.fillStyle = '#000';
-    context.fillRect(0, 0, w, h);
+    context.clearRect(0, 0, w, h); // without an arc there is an empty frame in the theme's colour
     if (!item || !photo) return;
     const [x0, y0, x1, y1] = item.box;
     const zoom = Math.max(1, Math.min(ZOOM, w / (x1 - x0 + 12), h / (y1 - y0 + 12)));

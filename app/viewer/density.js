@@ -150,6 +150,7 @@ export class Density {
     place(`μ ${showUnit(mu)}`, x(1) - 5, y(mu) + 5, 'right', 'top');
     place('SSL only', x(1) - 6, y(mu) - 5, 'right', 'bottom');
     place('neither', x(1) - 6, y(0.08), 'right', 'bottom');
+    if (nu > 0.12 && y(mu) - y(1) > 20) place('both', x(0) + 6, y(mu) - 5, 'left', 'bottom');
     if (nu > 0.12) place('ESL only', x(0) + 6, y(0.08), 'left', 'bottom');
   }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Api } from '../../app/viewer/api.js';
 import { ImageCache } from '../../app/viewer/images.js';
 import { Outbox, newId } from '../../app/viewer/outbox.js';
-import { agreement, precision, precisionByPair, raterKappa, standing, verdictBody, wrongShare, DECISIONS } from '../../app/viewer/audit-model.js';
+import { agreement, precision, precisionByPair, raterKappa, standing, verdictBody, whyNone, wrongShare, DECISIONS } from '../../app/viewer/audit-model.js';
 import { curve, kappa, wilson } from '../../app/viewer/statistics.js';
 import { pareto } from '../../app/viewer/tuning.js';
 import { SetHistogram } from '../../app/viewer/set-histogram.js';
@@ -208,4 +208,9 @@ test('the class table as CSV: one line a class, nothing where no rate exists, no
   assert.equal(lines.length, 3);
   assert.ok(lines[1].startsWith('"\'=cmd(), x",set,10,0.900'), lines[1]);
   assert.ok(lines[1].endsWith(',8,0.250000,6,,2,0.500000,0,'), lines[1]);
+});
+
+test('a queue without arcs says whether there is no difference or only specks', () => {
+  assert.match(whyNone({ num_pixels: 0, min_pixels: 12 }, 'SSL − ESL', 0.1), /^No SSL − ESL pixels at ν\* = 0.1/);
+  assert.match(whyNone({ num_pixels: 56, min_pixels: 12 }, 'SSL − ESL', 0.1), /the 56 pixels of SSL − ESL lie in pieces of fewer than 12/);
 });

@@ -51,7 +51,15 @@ def test_the_same_question_gives_the_same_items(client: TestClient, opened: Open
 
 def test_an_empty_difference_gives_no_items(client: TestClient, opened: OpenStore) -> None:
     body = {"mu": [65535] * 5, "nu": [65535] * 5}
-    assert client.post(f"{BASE}/stores/{opened.sid}/queue", json=body).json()["items"] == []
+    answer = client.post(f"{BASE}/stores/{opened.sid}/queue", json=body).json()
+    assert (answer["items"], answer["num_pixels"]) == ([], 0)
+
+
+def test_a_queue_says_how_many_pixels_its_arcs_leave_out(client: TestClient, opened: OpenStore) -> None:
+    answer = ask(client, opened, limit=2000).json()
+    held = sum(item["pixels"] for item in answer["items"])
+    assert answer["num_pixels"] > held > 0  # the rest lies in pieces below the least size
+    assert answer["min_pixels"] == min(12, *(item["pixels"] for item in answer["items"]))
 
 
 @pytest.mark.parametrize(
