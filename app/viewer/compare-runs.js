@@ -3,6 +3,7 @@ import { el } from './dom.js';
 import { iouDifferences } from './compare-maps.js';
 import { LineChart } from './runs-curves.js';
 import { COLORS, RunSeries, smooth } from './runs-series.js';
+import { ruleName } from './runs-table-model.js';
 import { showShare, showValue, stateOf } from './runs-words.js';
 
 const percent = (v) => (Number.isFinite(v) ? `${(100 * v).toFixed(1)}` : '–');
@@ -16,7 +17,7 @@ export function grid(heads, rows, label) {
 /** Cells of numbers, the best of a row marked. */
 function numberCells(values, show, best = Math.max) {
   const there = values.filter(Number.isFinite);
-  const top = there.length > 1 ? best(...there) : NaN;
+  const top = new Set(there).size > 1 ? best(...there) : NaN; // equal numbers are none better than the others
   return values.map((v) => el('td', { class: v === top ? 'is-num is-best' : 'is-num' }, show(v)));
 }
 
@@ -71,7 +72,7 @@ export class CompareRuns {
         ['scored on', ...answer.split.map((s) => s || '–')],
       ], 'Scores')),
       section('Pseudo-labels', grid(heads, [
-        ['rule', ...answer.runs.map((r) => ({ entropy: 'ESL', max_prob: 'SSL' })[r.pseudo_labels] ?? 'none')],
+        ['rule', ...answer.runs.map((r) => ruleName(r.pseudo_labels) || 'none')],
         ['kept', ...numberCells(answer.runs.map((r) => r.coverage ?? NaN), (v) => showShare(v, 2) || '–')],
         ['wrong', ...numberCells(answer.runs.map((r) => r.error_rate ?? NaN), (v) => showShare(v, 3) || '–', Math.min)],
       ], 'Pseudo-labels')),

@@ -62,7 +62,7 @@ export class InspectScreen {
     this.brushChip = el('button', { type: 'button', class: 'esl-chip is-brush', hidden: true, title: 'Stop marking these pixels', onclick: () => this.clearBrush() });
     return el('div', { class: 'esl-tools', role: 'toolbar', 'aria-label': 'Panes' }, el('div', { class: 'esl-segments' }, this.counts),
       button('Fit', 'Whole image (F)', () => this.grid.fit()), button('1:1', 'One image pixel for one screen pixel', () => this.grid.oneToOne(...this.grid.viewport.map((v) => v / 2))),
-      this.mixButton, this.colorButton, this.curtainButton, button('Figures', 'Error rate by class and the curves as figures: PNG, SVG, CSV', () => this.figures.open()), this.brushChip, el('span', { class: 'esl-grow' }), (this.imageName = el('span', { class: 'esl-image-name' })));
+      this.mixButton, this.colorButton, this.curtainButton, button('Figures', 'Error rate by class and the curves as figures: PNG, SVG, CSV', () => this.figures.open()), this.brushChip, el('span', { class: 'esl-grow' }), (this.imageName = el('span', { class: 'esl-image-name' }, el('bdi', { dir: 'ltr' }))));
   }
 
   listen() {
@@ -115,7 +115,8 @@ export class InspectScreen {
     this.list.markSeen(maps.i);
     this.list.reveal();
     const image = typeof maps.i === 'string' ? this.session.own : this.list.byIndex?.get(maps.i);
-    this.imageName.textContent = image ? `${image.name}  ·  ${maps.W} × ${maps.H}` : '';
+    this.imageName.firstChild.textContent = image ? `${image.name.replace(/_leftImg8bit\.[A-Za-z]+$/, '')}  ·  ${maps.W} × ${maps.H}` : '';
+    this.imageName.title = image?.name ?? '';
     this.frames.request('view', 'scope');
     this.context.touchHash();
   }

@@ -127,7 +127,7 @@ export class LineChart {
     }
     c.stroke();
     c.lineWidth = 1;
-    if (!dots) return;
+    if (!dots && line.x.length > 1) return; // a single value makes no line
     for (let k = 0; k < line.x.length; k++) {
       if (Number.isFinite(line.y[k])) c.fillRect(this.x(line.x[k]) - 2, this.y(line.y[k]) - 2, 4, 4);
     }

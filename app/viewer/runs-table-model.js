@@ -23,9 +23,13 @@ export function progress(row) {
   return row.steps > 0 ? Math.min(1, row.step / row.steps) : 0;
 }
 
+/** What chose a run's pseudo-labels, as people say it; '' where it has none. */
+export function ruleName(criterion) {
+  return { entropy: 'ESL', max_prob: 'SSL', class_balanced: 'CBST' }[criterion] ?? '';
+}
+
 function method(row) {
-  if (!row.method) return '';
-  return row.pseudo_labels && row.pseudo_labels !== 'none' ? `${row.method} + ${row.pseudo_labels === 'max_prob' ? 'SSL' : 'ESL'}` : row.method;
+  return [row.method, ruleName(row.pseudo_labels)].filter(Boolean).join(' + ');
 }
 
 /** Words that must all be found; `state:failed`, `seed:3`, `device:cuda` look in one column. */

@@ -156,10 +156,12 @@ def _config(launch: Launch, roots: Sequence[Path], faults: dict[str, str]) -> Tr
         return None
     good = base if not launch.data_root else with_data_root(base, launch.data_root)
     if launch.recipe:
-        labels = good.pseudo_labels
-        if labels.criterion == "class_balanced":  # a recipe says itself which rule it holds
-            labels = replace(labels, criterion="entropy", spatial_prior=Path())
-        good = replace(good, pseudo_labels=replace(labels, source="recipe", path=Path(launch.recipe)))
+        # The recipe itself decides; what the form named it by is what tables call the run.
+        criterion: Any = "max_prob" if launch.criterion == "max_prob" else "entropy"
+        labels = replace(
+            good.pseudo_labels, criterion=criterion, spatial_prior=Path(), source="recipe", path=Path(launch.recipe)
+        )
+        good = replace(good, pseudo_labels=labels)
     if launch.store:
         labels = replace(good.pseudo_labels, source="store", path=Path(launch.store), criterion="class_balanced")
         good = replace(good, pseudo_labels=labels)

@@ -6,11 +6,10 @@ import { sortByFlips } from '../../app/viewer/compare-order.js';
 import { placeAfterMove } from '../../app/viewer/runs-queue.js';
 import { spread } from '../../app/viewer/runs-samples.js';
 import { RunSeries, bounds, nearest, smooth, thin, ticks } from '../../app/viewer/runs-series.js';
-import { arrange, rowsInView } from '../../app/viewer/runs-table-model.js';
+import { arrange, rowsInView, ruleName } from '../../app/viewer/runs-table-model.js';
 import { adviceFor, configDiff, flatten, resourcesInWords, showDuration, stateOf } from '../../app/viewer/runs-words.js';
 import { splitsOf } from '../../app/viewer/train-check.js';
-import { changedValues, faultOf, freeName, nameFault, searchFields, withSchedule } from '../../app/viewer/train-fields.js';
-import { secondsPerStep } from '../../app/viewer/train-fields.js';
+import { changedValues, faultOf, freeName, nameFault, screenNote, searchFields, secondsPerStep, withSchedule } from '../../app/viewer/train-fields.js';
 
 const FIELDS = [
   { path: 'steps', kind: 'integer', value: 1000, choices: [], help: 'Updates of the run.' },
@@ -192,4 +191,17 @@ test('what a run needs is one line', () => {
   assert.equal(resourcesInWords(null), '');
   assert.equal(resourcesInWords({ disk_needed: 2.5e8, disk_free: 6.9e10, memory_free: 1.25e10 }), 'Checkpoints: up to 0.3 GB of 69 GB free disk · 13 GB of memory free');
   assert.equal(resourcesInWords({ disk_needed: 1e9, disk_free: 2e9, memory_free: null }), 'Checkpoints: up to 1.0 GB of 2.0 GB free disk');
+});
+
+test('a run is named by the rule that chose its pseudo-labels', () => {
+  const rows = ['entropy', 'max_prob', 'class_balanced', 'none'].map((rule, k) => ({ name: `r${k}`, method: 'advent', pseudo_labels: rule, started: k }));
+  assert.deepEqual(rows.map((row) => ruleName(row.pseudo_labels)), ['ESL', 'SSL', 'CBST', '']);
+  assert.deepEqual(arrange(rows, { filter: 'cbst' }).map((row) => row.name), ['r2']);
+});
+
+test('a button says what it takes from the screen', () => {
+  const rule = { nuStar: 0.1, muStar: 0.9 };
+  assert.match(screenNote({ id: 'self' }, true, rule, 'demo'), /^CBST’s labels of demo/);
+  assert.match(screenNote({ id: 'self' }, false, rule, 'demo'), /ν\* 0.1 · μ\* 0.9 of demo are saved as a recipe/);
+  assert.match(screenNote({ id: 'extract' }, false, rule, 'demo'), /become a recipe of the new store/);
 });

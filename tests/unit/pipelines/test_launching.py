@@ -120,6 +120,8 @@ def test_a_recipe_takes_the_place_of_a_presets_class_balanced_labels(tmp_path: P
     assert made.faults == {}
     assert parsed(made.argv).config.pseudo_labels.source == "recipe"
     assert parsed(made.argv).config.pseudo_labels.criterion == "entropy"
+    made = plan(Launch(job_id="j", run="r", preset=name, recipe=str(recipe), criterion="max_prob"), tmp_path)
+    assert parsed(made.argv).config.pseudo_labels.criterion == "max_prob"  # as tables name the run
 
 
 def test_a_whole_experiment_may_be_class_balanced(tmp_path: Path) -> None:
