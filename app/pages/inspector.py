@@ -74,6 +74,11 @@ window.eslBegun = import(%(module)s).then(async (viewer) => {
 </script>
 <script>
 (() => {
+  // The timer of Gradio's loading screen goes on once a frame after that screen is gone, and has the whole page composed
+  // sixty times a second for nothing (Gradio 6): whoever draws from that file now draws once a second.
+  const frame = window.requestAnimationFrame.bind(window);
+  const isTimer = () => new Error().stack.split('\\n').slice(2, 4).some((line) => line.includes('/statustracker-'));
+  window.requestAnimationFrame = (draw) => (isTimer() ? setTimeout(() => frame(draw), 1000) : frame(draw));
   const names = %(names)s;
   const dress = (name) => {
     document.documentElement.classList.toggle('esl-light', name === 'light');

@@ -1,7 +1,7 @@
 """Read run directories for people: a table of many, one in detail, several side by side, and a trash.
 
 Everything is read from the directories (decision 11), so runs that a shell or another machine started show too.
-A run is read again only when its files changed; a thousand finished runs cost a thousand `stat` calls.
+A run is read again only when its folder changed; a thousand finished runs cost a thousand `stat` calls.
 """
 
 import json
@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from esl.config.codec import flat_json
 from esl.errors import ConfigError, DataError
 from esl.pipelines.samples import PHOTO, sample_name, sample_steps
 from esl.store.predictions import MANIFEST_NAME
-from esl.store.runs import RunDirectory, experiment_of, find_run, list_runs
+from esl.store.runs import RunDirectory, experiment_of, find_run, list_runs, runs_in
 
 TRASH = ".trash"
 """Folder below the runs folder that deleted runs move to."""
 MIN_COMPARED, MAX_COMPARED = 2, 8
 _TAIL_BYTES = 1 << 16
+_SETTLED_NS = 2_000_000_000
 
 Row = dict[str, Any]
 
@@ -32,18 +33,23 @@ class RunTable:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._known: dict[str, tuple[tuple[int, ...], Row]] = {}
+        self._known: dict[str, _Folder] = {}
 
     def rows(self) -> list[Row]:
         """One row a run: name, state, step, rate, scores, preset, method, pseudo-labels, host, device, seed, times."""
-        names = set()
-        rows = []
-        for name, run in list_runs(self.root):
-            names.add(name)
-            rows.append(self._row(name, run))
-        for gone in set(self._known) - names:
-            del self._known[gone]
-        return rows
+        try:
+            with os.scandir(self.root) as entries:
+                folders = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+        except FileNotFoundError:
+            return []
+        known, self._known = self._known, {}
+        for folder in folders:
+            stamp = folder.stat().st_mtime_ns
+            before = known.get(folder.name)
+            if before is None or before.stamp != stamp or not before.is_settled:
+                before = _read_folder(Path(folder.path), stamp)
+            self._known[folder.name] = before
+        return [self._now(name, run, row) for found in self._known.values() for name, run, row in found.rows]
 
     def run(self, name: str) -> RunDirectory:
         """One run's directory.
@@ -174,26 +180,30 @@ class RunTable:
         return self.root / experiment_of(name)
 
     def _row(self, name: str, run: RunDirectory) -> Row:
-        stamp = _stamp(run)
-        known = self._known.get(name)
-        if known is None or known[0] != stamp:
-            known = (stamp, _read_row(name, run))
-            self._known[name] = known
-        row = dict(known[1])
-        if row["state"] in ("running", "stopping"):
-            status = run.status()  # asks whether the process is alive, which no file tells
-            row |= {"state": status.state, "message": status.message}
-        return row
+        return self._now(name, run, _read_row(name, run))
+
+    def _now(self, name: str, run: RunDirectory, row: Row) -> Row:
+        if row["state"] not in ("running", "stopping"):
+            return dict(row)
+        status = run.status()  # asks whether the process is alive, which no file tells
+        return {**row, "state": status.state, "message": status.message}
 
 
-def _stamp(run: RunDirectory) -> tuple[int, ...]:
-    stamps = []
-    for path in (run.config_path, run.status_path):
-        try:
-            stamps.append(path.stat().st_mtime_ns)
-        except OSError:
-            stamps.append(0)
-    return tuple(stamps)
+@dataclass(frozen=True)
+class _Folder:
+    """What a folder below the runs folder held when it was last read."""
+
+    stamp: int
+    rows: Sequence[tuple[str, RunDirectory, Row]]
+    is_settled: bool
+    """Whether the folder's own time says all that can change: files of a run appear by renaming, which sets it."""
+
+
+def _read_folder(path: Path, stamp: int) -> _Folder:
+    found = [(name, run, _read_row(name, run)) for name, run in runs_in(path)]
+    is_no_experiment = all(run.path == path for _, run, _ in found)
+    # Clocks of file systems are coarse: what was written just now may be written again within the same tick.
+    return _Folder(stamp, found, is_no_experiment and time.time_ns() - stamp > _SETTLED_NS)
 
 
 def _read_row(name: str, run: RunDirectory) -> Row:

@@ -185,13 +185,15 @@ def list_runs(root: Path | str) -> list[tuple[str, RunDirectory]]:
     root = Path(root)
     if not root.is_dir():
         return []
-    found: list[tuple[str, RunDirectory]] = []
-    for path in sorted(p for p in root.iterdir() if not p.name.startswith(".")):
-        if (path / "config.json").is_file():
-            found.append((path.name, RunDirectory(path)))
-        elif (path / EXPERIMENT_FILE).is_file():
-            found += _stages(path)
-    return found
+    folders = sorted(p for p in root.iterdir() if not p.name.startswith("."))
+    return [found for folder in folders for found in runs_in(folder)]
+
+
+def runs_in(folder: Path) -> list[tuple[str, RunDirectory]]:
+    """The run that a folder is, or those of the experiment that it is; none where it is neither."""
+    if (folder / "config.json").is_file():
+        return [(folder.name, RunDirectory(folder))]
+    return _stages(folder) if (folder / EXPERIMENT_FILE).is_file() else []
 
 
 def find_run(root: Path | str, name: str) -> RunDirectory:

@@ -116,3 +116,16 @@ def test_what_the_browser_fetches_is_what_the_library_derives(server: Server, wa
 
     maps = PredictionStore.open(server.folder / "store").maps("a/one.png")
     assert bytes(got) == b"".join(np.ascontiguousarray(m).tobytes() for m in (maps.label, maps.max_prob, maps.entropy))
+
+
+def test_an_idle_page_rests(server: Server, watch: Callable[..., Watched]) -> None:
+    page = watch().page
+    page.add_init_script(
+        "const frame = window.requestAnimationFrame.bind(window); window.frames_asked = 0;"
+        "window.requestAnimationFrame = (draw) => { window.frames_asked += 1; return frame(draw); };"
+    )
+    open_page(server, page, "train")
+    page.wait_for_timeout(3000)
+    before = page.evaluate("window.frames_asked")
+    page.wait_for_timeout(3000)
+    assert page.evaluate("window.frames_asked") - before < 30, "sixty frames a second are drawn for nothing"

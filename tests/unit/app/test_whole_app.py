@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import gradio as gr
 import pytest
+from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 from worlds import make_library, make_store
 
-from app.main import build_app
+from app.library import Library
+from app.main import QUEUE_SECONDS, build_app
 from app.routes import make_router
 from app.routes.viewer_files import ViewerSnapshot
 from app.security import Access
@@ -215,3 +218,16 @@ def test_no_id_and_no_path_in_any_route_leads_out(app: Any, tmp_path_factory: py
                 asked += 1
     assert asked > 30
     assert {path for path in around.rglob("*") if "passwd" in path.name} == before
+
+
+def test_queues_of_gradio_do_not_spin(monkeypatch: pytest.MonkeyPatch, library: Library) -> None:
+    made: list[gr.Blocks] = []
+    whole = gr.mount_gradio_app
+
+    def mount(app: FastAPI, page: gr.Blocks, path: str, **told: Any) -> FastAPI:
+        made.append(page)
+        return whole(app, page, path, **told)
+
+    monkeypatch.setattr(gr, "mount_gradio_app", mount)
+    build_app(library, Access())
+    assert [page._queue.sleep_when_free for page in made] == [QUEUE_SECONDS] * 2
