@@ -34,5 +34,5 @@ body { margin: 0; background: #16181d; }
 #esl-tabs .tab-container { height: 32px; }
 #esl-tabs button[role="tab"] { padding: 4px 14px; font-size: 13px; }
 .esl-wait { font: 14px system-ui, sans-serif; color: #9aa3b2; padding: 40px; text-align: center; }
-footer { display: none !important; }
+.gradio-container footer { display: none !important; }
 """

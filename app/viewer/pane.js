@@ -35,6 +35,7 @@ export class Pane {
 
   setNote(text) {
     setText(this.note, text);
+    if (this.note.title !== text) this.note.title = text; // where the head is too narrow for it
   }
 
   /** Fit the canvases to their box; returns true when their size changed. */

@@ -36,7 +36,7 @@ export class Probe {
     this.parts = {};
     const part = (name, cls = '') => (this.parts[name] = el('span', { class: `esl-probe-part ${cls}` }));
     this.swatch = el('i', { class: 'esl-swatch' });
-    this.line = el('footer', { class: 'esl-probe', role: 'status', 'aria-live': 'off', 'aria-label': 'Pixel under the cursor' },
+    this.line = el('div', { class: 'esl-probe', role: 'status', 'aria-live': 'off', 'aria-label': 'Pixel under the cursor' },
       part('place'), this.swatch, part('pred', 'is-strong'), part('second'), part('truth'), part('ssl'), part('esl'), part('cbst'), part('edge'), el('span', { class: 'esl-grow' }), part('zoom'));
     this.panel = el('aside', { class: 'esl-probs', hidden: true, 'aria-label': 'Class distribution of the pinned pixel' });
   }

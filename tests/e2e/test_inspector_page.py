@@ -1,13 +1,14 @@
 """The inspector in a real browser: every screen opens, hostile names stay text, many tabs are no trouble."""
 
 import json
+import re
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from serving import Server, Watched
 
 SCREENS = ("inspect", "thresholds", "audit", "compare", "train", "export")
@@ -53,6 +54,28 @@ def test_a_hostile_name_is_text_everywhere(server: Server, watch: Callable[..., 
     page.goto(server.url + "/plain/")
     page.wait_for_function("document.querySelectorAll('.esl-panel img').length === 4")
     assert page.evaluate("document.querySelectorAll('img[src=x]').length") == 0
+
+
+@pytest.mark.parametrize("width", [1280, 2560])
+def test_pointing_at_a_pixel_says_in_full_what_both_rules_do_with_it(
+    server: Server, watch: Callable[..., Watched], width: int
+) -> None:
+    page = watch(width, width * 5 // 8).page
+    open_page(server, page)
+    line = page.get_by_label("Pixel under the cursor").locator("visible=true")
+    expect(line).to_contain_text("Point at a pixel")
+    pane = page.locator("#esl-screen-inspect .esl-pane[data-kind=photo] .esl-pane-body")
+    pane.hover()
+    expect(line).to_contain_text(re.compile(r"P [.\d]+ [≥<] μ [.\d]+ \w+ · SSL (keeps|drops)"))
+    expect(line).to_contain_text(re.compile(r"E [.\d]+ [≤>] ν [.\d]+ \w+ · ESL (keeps|drops)"))
+    box, bottom = line.bounding_box(), page.evaluate("innerHeight")
+    assert box is not None
+    assert box["y"] + box["height"] <= bottom
+    inside = "n => n.scrollWidth <= n.clientWidth && n.scrollHeight <= n.clientHeight"
+    assert line.evaluate(inside)  # nothing is cut off
+    pane.click()
+    panel = page.get_by_label("Class distribution of the pinned pixel").locator("visible=true")
+    expect(panel.locator(".esl-prob")).to_have_count(5)
 
 
 def test_tabs_keep_their_screens(server: Server, watch: Callable[..., Watched]) -> None:
