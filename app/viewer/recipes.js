@@ -7,6 +7,17 @@ export function recipeBody(session, name, criterion = 'entropy') {
   return { sid: session.borrowed?.sid ?? session.sid, name, criterion, ...ruleToJson(session.rule), verdict_mask: session.verdictMask ?? null };
 }
 
+/** Save the thresholds on screen; the recipe's id, or '' where no store is open. */
+export async function saveScreenRule(session, criterion) {
+  if (!session?.info) return '';
+  const { rule } = session;
+  const body = recipeBody(session, session.recipe?.name || `ν* ${rule.nuStar} · μ* ${rule.muStar}`, criterion);
+  const saved = await session.api.saveRecipe(body);
+  session.recipe = { ...body, ...saved };
+  session.emit('recipe');
+  return saved.id;
+}
+
 export function isDirty(session) {
   return !session.recipe || !sameRule(session.rule, ruleFromJson(session.recipe.rule ?? session.recipe));
 }

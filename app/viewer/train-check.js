@@ -14,9 +14,16 @@ export function splitsOf(value, dataRoot) {
   return [...found.values()];
 }
 
+/** Why a run would not begin on these splits: the first sentence that says so, or ''. */
+export function problemOf(reports) {
+  const bad = reports.find((r) => r && (r.error || r.stops_a_run));
+  return bad ? bad.error ?? bad.findings.find((f) => f.level === 'fault')?.message ?? '' : '';
+}
+
 export class DataCheck {
-  constructor(runs) {
-    this.runs = runs;
+  /** @param onproblem gets why a run would not begin, or '' */
+  constructor(runs, onproblem = () => {}) {
+    Object.assign(this, { runs, onproblem });
     this.known = new Map();
     this.root = el('div', { class: 'esl-datacheck', role: 'status' });
   }
@@ -27,6 +34,7 @@ export class DataCheck {
     const key = JSON.stringify(splits);
     if (key === this.key) return;
     this.key = key;
+    this.onproblem('');
     this.timer = setTimeout(() => this.look(splits, key), 700);
   }
 
@@ -39,9 +47,14 @@ export class DataCheck {
       if (!this.known.has(id)) this.known.set(id, await this.runs.checkData(question).catch((error) => ({ error: error.message })));
       if (this.known.get(id).error) lines.push(this.line(question, this.known.get(id)), el('span', {}));
       else lines.push(this.line(question, this.known.get(id)));
-      if (this.known.get(id).error) this.known.delete(id); // ask again next time
+      if (this.known.get(id).error) {
+        this.failed = this.known.get(id);
+        this.known.delete(id); // ask again next time
+      }
     }
-    if (key === this.key) this.root.replaceChildren(...lines);
+    if (key !== this.key) return undefined;
+    this.root.replaceChildren(...lines);
+    this.onproblem(problemOf(splits.map((q) => this.known.get(JSON.stringify(q)) ?? this.failed)));
     return undefined;
   }
 

@@ -1,6 +1,6 @@
 // The form that starts a run: what people change in front, checked as one types; the command it stands for below.
 import { el, setFlag, setText } from './dom.js';
-import { recipeBody } from './recipes.js';
+import { saveScreenRule } from './recipes.js';
 import { freshId } from './runs-api.js';
 import { resourcesInWords, showDuration } from './runs-words.js';
 import { copyRule } from './thresholds.js';
@@ -35,7 +35,7 @@ export class TrainForm {
     this.mainBox = el('div', { class: 'esl-tfs' });
     this.advanced = new AdvancedFields(change);
     this.recipeNote = el('p', { class: 'esl-recipe-note' });
-    this.check = new DataCheck(this.runs);
+    this.check = new DataCheck(this.runs, (problem) => this.takeProblem(problem));
     this.resources = el('p', { class: 'esl-muted' });
     this.command = copyBlock('Command line');
     this.config = copyBlock('Resolved config');
@@ -185,12 +185,20 @@ export class TrainForm {
     add('run', nameFault(this.name.value.trim()));
     if (this.kind.id === 'whole') add('rounds', whole(this.rounds.value));
     add('num_devices', whole(this.numDevices.value));
+    add('data_root', this.dataProblem);
     if (this.kind.id !== 'extract') for (const field of this.fields) {
       const text = this.texts[field.path];
       if (text !== undefined && field.kind !== 'switch') add(field.path, faultOf(field, text));
     }
     if (this.kind.id === 'self' && !this.context.session()?.info) faults[''] = 'Self-training takes the thresholds of the Inspect tab: open a store there first.';
     return faults;
+  }
+
+  /** What the data check found stands beside the folder, and nothing starts on it. */
+  takeProblem(problem) {
+    if (problem === (this.dataProblem ?? '')) return;
+    this.dataProblem = problem;
+    if (!this.isStarted) this.show({ ...this.faults, data_root: problem });
   }
 
   changed() {
@@ -250,7 +258,7 @@ export class TrainForm {
     this.go.disabled = true;
     try {
       const isExtract = this.kind.id === 'extract';
-      const recipe = this.kind.isScreen && !isExtract && !this.isBalanced ? await this.saveRecipe() : '';
+      const recipe = this.kind.isScreen && !isExtract && !this.isBalanced ? await saveScreenRule(this.context.session(), this.criterion.value) : '';
       const rule = isExtract && this.context.session()?.info ? copyRule(this.context.session().rule) : null;
       const job = await this.runs.launch(this.body(recipe));
       this.isStarted = true;
@@ -264,18 +272,6 @@ export class TrainForm {
       this.isSending = false;
       if (!this.isStarted) this.go.disabled = false;
     }
-  }
-
-  /** The thresholds on screen as a saved recipe; its id. */
-  async saveRecipe() {
-    const session = this.context.session();
-    if (!session?.info) return '';
-    const { rule } = session;
-    const body = recipeBody(session, session.recipe?.name || `ν* ${rule.nuStar} · μ* ${rule.muStar}`, this.criterion.value);
-    const saved = await session.api.saveRecipe(body);
-    session.recipe = { ...body, ...saved };
-    session.emit('recipe');
-    return saved.id;
   }
 
   /** A new form: another id, another name, the values stay. */

@@ -147,6 +147,21 @@ def test_what_cannot_be_meant_is_refused_beside_its_field(page: Any, address: st
     playwright.expect(start).to_be_enabled()
 
 
+def test_a_folder_that_is_no_data_set_is_refused_beside_its_field(page: Any, address: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    ready(page, address)
+    page.get_by_role("combobox", name="Preset").select_option("camvid_day_dusk_advent")
+    box = page.get_by_role("combobox", name="Data folder")
+    box.fill(str(tmp_path / "empty"))
+    fault = page.locator(f"#{box.get_attribute('id')}-fault")
+    playwright.expect(fault).to_contain_text("CamVid")
+    playwright.expect(page.locator(".esl-start")).to_be_disabled()
+    page.get_by_role("combobox", name="Preset").select_option("demo_advent")
+    box.fill("")
+    playwright.expect(fault).to_be_empty()
+    playwright.expect(page.locator(".esl-start")).to_be_enabled()
+
+
 def test_a_double_click_starts_once_and_a_second_form_is_another_run(page: Any, address: str, desk: RunDesk) -> None:
     ready(page, address)
     page.get_by_role("textbox", name="Steps").fill("7")

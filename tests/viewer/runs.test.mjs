@@ -8,7 +8,7 @@ import { spread } from '../../app/viewer/runs-samples.js';
 import { RunSeries, bounds, nearest, smooth, thin, ticks } from '../../app/viewer/runs-series.js';
 import { arrange, rowsInView, ruleName } from '../../app/viewer/runs-table-model.js';
 import { adviceFor, configDiff, flatten, resourcesInWords, showDuration, stateOf } from '../../app/viewer/runs-words.js';
-import { splitsOf } from '../../app/viewer/train-check.js';
+import { problemOf, splitsOf } from '../../app/viewer/train-check.js';
 import { changedValues, faultOf, freeName, nameFault, screenNote, searchFields, secondsPerStep, withSchedule } from '../../app/viewer/train-fields.js';
 
 const FIELDS = [
@@ -204,4 +204,13 @@ test('a button says what it takes from the screen', () => {
   assert.match(screenNote({ id: 'self' }, true, rule, 'demo'), /^CBST’s labels of demo/);
   assert.match(screenNote({ id: 'self' }, false, rule, 'demo'), /ν\* 0.1 · μ\* 0.9 of demo are saved as a recipe/);
   assert.match(screenNote({ id: 'extract' }, false, rule, 'demo'), /become a recipe of the new store/);
+});
+
+test('a run does not begin on data that the check found unfit', () => {
+  const sound = { is_sound: true, findings: [] };
+  assert.equal(problemOf([sound, undefined]), '');
+  assert.equal(problemOf([sound, { error: 'no such folder' }]), 'no such folder');
+  const unfit = { stops_a_run: true, findings: [{ level: 'note', message: 'a' }, { level: 'fault', message: 'b' }] };
+  assert.equal(problemOf([unfit]), 'b');
+  assert.equal(problemOf([{ ...unfit, stops_a_run: false }]), '');
 });
