@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from esl.cli.terminal import optional, parse, show
+from esl.cli.terminal import optional, parse, show, tell
 from esl.errors import ConfigError
 from esl.progress import ProgressLine, no_progress
 
@@ -101,6 +101,7 @@ def evaluate(
                 views=views,
                 share=share,
                 progress=progress,
+                say=tell if share[0] == 0 else lambda message: None,
             )
 
         report = evaluate_all(checkpoint, score, num_last=last) if all else score(checkpoint)

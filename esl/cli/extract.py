@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from esl.cli.terminal import optional, parse, show
+from esl.cli.terminal import optional, parse, show, tell
 from esl.progress import ProgressLine, no_progress
 
 
@@ -68,6 +68,7 @@ def extract(
         device=device,
         batch_size=batch_size,
         progress=ProgressLine("extract") if rank == 0 else no_progress,
+        say=tell if rank == 0 else lambda message: None,
         rank=rank,
         world=world,
     )

@@ -31,6 +31,11 @@ def show(report: Any, *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
+def tell(sentence: str) -> None:
+    """Print to stderr, below a progress line that may be standing on the terminal."""
+    print(("\n" if sys.stderr.isatty() else "") + sentence, file=sys.stderr)
+
+
 def class_values(pairs: Sequence[str], names: Sequence[str], flag: str) -> dict[int, float]:
     """`CLASS=VALUE` pairs as train id -> value; a class is a name or a train id.
 

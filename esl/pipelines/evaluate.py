@@ -1,6 +1,6 @@
 """Score predictions against ground truth, with the protocol beside the number (decision 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from esl.labeling.maps import derive_maps
 from esl.metrics.confusion import ConfusionMatrix
 from esl.metrics.subsets import SEVEN, members, merged_into_seven, subset_means
 from esl.models.predictor import DeviceName, PrecisionName, Predictor
+from esl.pipelines.first_look import FirstLook
 from esl.pipelines.ranks import Share, summed_over_ranks
 from esl.pipelines.views import Logits, Order, Predict, Views, decide
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
@@ -93,6 +94,7 @@ def evaluate_checkpoint(
     share: Share = (0, 1),
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
+    say: Callable[[str], None] = lambda message: None,
 ) -> EvaluationReport:
     """Predict every labelled image of a split at `size` and score it at its label's own size.
 
@@ -111,6 +113,7 @@ def evaluate_checkpoint(
         share: (rank, ranks) where several processes share the images; their counts are added up, and each gets the report.
         progress: told after each image.
         should_stop: asked before each image.
+        say: gets a sentence on what the network makes of its first images.
 
     Raises:
         CheckpointError: the checkpoint cannot be used, or has other classes.
@@ -128,6 +131,7 @@ def evaluate_checkpoint(
         share=share,
         progress=progress,
         should_stop=should_stop,
+        look=FirstLook(pairs.class_set.names, say),
     )
     matrix.counts = summed_over_ranks(matrix.counts, share)
     how = f"input {size[0]}x{size[1]}, {predictor.precision}"
@@ -173,6 +177,7 @@ def score(
     share: Share = (0, 1),
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
+    look: FirstLook | None = None,
 ) -> ConfusionMatrix:
     """Confusion matrix of a network over the labelled images of a split, each scored at its label's size.
 
@@ -185,6 +190,7 @@ def score(
         share: (rank, ranks): this process takes every ranks-th image.
         progress: told after each image.
         should_stop: asked before each image; a partial matrix comes back when it says so.
+        look: is shown the first logits.
     """
     matrix = ConfusionMatrix(pairs.class_set.num_classes)
     ids = labelled_ids(pairs)[share[0] :: share[1]]
@@ -193,9 +199,12 @@ def score(
             break
         label = pairs.read_scored_label(image_id, size)
         shape = (label.shape[0], label.shape[1])
-        decided = decide(predict, pairs, image_id, size=size, label_size=shape, order=_ORDER[protocol], views=views)
+        order = _ORDER[protocol]
+        decided = decide(predict, pairs, image_id, size=size, label_size=shape, order=order, views=views, look=look)
         matrix.update(label, decided)
         progress(done + 1, len(ids))
+    if look is not None:
+        look.finish()
     return matrix
 
 

@@ -17,6 +17,7 @@ from esl.errors import CheckpointError, ConfigError, DataError
 from esl.files import read_json
 from esl.labeling.maps import Interpolate
 from esl.pipelines.extraction_inputs import ImageSource, LogitSource, Regions
+from esl.pipelines.first_look import FirstLook
 from esl.pipelines.origin import note_origin
 from esl.pipelines.precheck import require_sound
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
@@ -42,6 +43,7 @@ def extract(
     on_open: Callable[[PredictionStore], None] = lambda store: None,
     rank: int = 0,
     world: int = 1,
+    say: Callable[[str], None] = lambda message: None,
 ) -> PredictionStore:
     """Predict all images of `dataset` into the store at `store_dir`.
 
@@ -61,6 +63,7 @@ def extract(
         on_open: given the store before the first image, so that a page can show it while it grows.
         rank: number of this process among those that share the work.
         world: how many share it.
+        say: gets a sentence on what the network makes of its first images.
 
     Returns:
         The store; incomplete where it was stopped or other ranks are not done.
@@ -87,7 +90,8 @@ def extract(
             note_origin(store_dir, checkpoint)
         on_open(store)
         batches = shard(_batches(store.image_ids, batch_size), rank, world)
-        _predict_all(source, dataset, store, batches, progress, should_stop, next_image)
+        look = FirstLook(dataset.class_set.names, say)
+        _predict_all(source, dataset, store, batches, progress, should_stop, next_image, look)
         store.finish()
     return store
 
@@ -194,6 +198,7 @@ def _predict_all(
     progress: Progress,
     should_stop: ShouldStop,
     next_image: Callable[[], str | None],
+    look: FirstLook,
 ) -> None:
     total = sum(map(len, batches))
     pending = [batch for batch in batches if not all(map(store.has, batch))]
@@ -209,7 +214,9 @@ def _predict_all(
             if not store.has(image_id):
                 store.write(image_id, one, region)
                 done += 1
+            look.add(one, store.map_size, region, image_id)
         progress(done, total)
+    look.finish()
 
 
 class _Order:

@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from esl.config.faults import Faults
 from esl.data.dataset import PairDataset
 from esl.labeling.maps import derive_maps
+from esl.pipelines.first_look import FirstLook
 
 Logits = NDArray[np.float32] | NDArray[np.float16]
 Predict = Callable[[NDArray[np.uint8]], Logits]
@@ -56,6 +57,7 @@ def decide(
     label_size: tuple[int, int],
     order: Order,
     views: Views,
+    look: FirstLook | None = None,
 ) -> NDArray[np.uint8]:
     """Train id of each pixel at a label's size, (H, W) uint8.
 
@@ -67,16 +69,23 @@ def decide(
         label_size: (H, W) to decide at.
         order: whether logits or probabilities are resized, bilinear with corners aligned.
         views: how often to look.
+        look: is shown the first logits of each image.
     """
     if views.is_single:
-        image, _ = pairs.read_input(image_id, size)
-        return derive_maps(predict(image[None])[0], label_size, interpolate=order, source=image_id).label
+        image, valid = pairs.read_input(image_id, size)
+        logits = predict(image[None])[0]
+        if look is not None:
+            look.add(logits, size, valid, image_id)
+        return derive_maps(logits, label_size, interpolate=order, source=image_id).label
     total: torch.Tensor | None = None
     for scale in views.scales:
-        image, _ = pairs.read_input(image_id, (round(size[0] * scale), round(size[1] * scale)))
+        scaled = (round(size[0] * scale), round(size[1] * scale))
+        image, valid = pairs.read_input(image_id, scaled)
         for mirrored in (False, True) if views.flip else (False,):
             seen = image[:, ::-1] if mirrored else image
             logits = predict(np.ascontiguousarray(seen)[None])[0]
+            if look is not None and total is None:
+                look.add(logits, scaled, valid, image_id)
             probs = _probabilities(logits[..., ::-1] if mirrored else logits, label_size, order)
             total = probs if total is None else total.add_(probs)
     assert total is not None
