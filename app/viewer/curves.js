@@ -45,7 +45,7 @@ class CurvePlot {
     if (!this.data) return;
     this.trace(context, this.data.coverage, 1, this.colors.coverage, [3, 2]);
     this.most = 0.02;
-    if (!showsTruth) return;
+    if (!showsTruth || !this.data.error.some(Number.isFinite)) return; // an own image has no truth in any set
     for (const e of this.data.error) if (e > this.most) this.most = e;
     this.trace(context, this.data.error, this.most, this.colors.rule, []);
     context.fillStyle = this.colors.rule;

@@ -17,6 +17,12 @@ export function showBytes(n) {
   return n >= 1e6 ? `${(n / 1e6).toFixed(1)} MB` : `${Math.ceil(n / 1e3)} kB`;
 }
 
+/** A recipe's name, with its thresholds where the name does not say them. */
+function nameOf({ name, nu_star: nu, mu_star: mu }) {
+  const said = `ν* ${nu} · μ* ${mu}`;
+  return !name || name === said ? said : `${name}  ·  ${said}`;
+}
+
 export class ExportScreen {
   constructor(context) {
     this.context = context;
@@ -100,7 +106,7 @@ export class ExportScreen {
     try {
       const { recipes } = await session.api.recipes(session.sid);
       const chosen = session.recipe?.id ?? this.recipe.value;
-      this.recipe.replaceChildren(...recipes.map((r) => el('option', { value: r.id }, `${r.name || 'unnamed'}  ·  ν* ${r.nu_star} μ* ${r.mu_star}  ·  ${r.criterion === 'max_prob' ? 'SSL' : 'ESL'}  ·  ${String(r.id).slice(0, 8)}`)));
+      this.recipe.replaceChildren(...recipes.map((r) => el('option', { value: r.id }, `${nameOf(r)}  ·  ${r.criterion === 'max_prob' ? 'SSL' : 'ESL'}  ·  ${String(r.id).slice(0, 8)}`)));
       if (recipes.length === 0) this.recipe.append(el('option', { value: '' }, 'none saved yet'));
       if (recipes.some((r) => r.id === chosen)) this.recipe.value = chosen;
       this.drawButtons();

@@ -251,6 +251,7 @@ export class ImageList {
   sub(image, value) {
     if (image.done === false) return 'waiting for its turn';
     if (value === null || value === undefined) return image.has_truth === false ? 'no ground truth' : `#${image.i}`;
+    if (this.session.brush) return `${this.mark}${showShort(value)}  brushed pixels`;
     const name = KEYS.find(([id]) => id === this.key)[1];
     const number = PERCENT.has(this.key) ? `${(100 * value).toFixed(1)} %` : this.key === 'entropy' ? value.toFixed(3) : showShort(value);
     return `${this.mark}${number}  ${name}`;

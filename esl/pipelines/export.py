@@ -98,7 +98,8 @@ def export_labels(
     plan = _plan(ids, layers, naming)
     select = _selector(store, recipe, mask, thresholds)
     if dry_run:
-        return _foretell(Path(out_dir), ids, layers, plan, select)
+        num_texts = 2 * ("statistics" in kinds) + ("verdicts" in kinds and mask is not None)
+        return _foretell(Path(out_dir), ids, layers, plan, select, num_texts)
     out = ExportFolder(Path(out_dir), _header(store, recipe, thresholds, kinds, naming, ids))
     out.begin(recipe, mask)
     tally = Tally(store.class_set.names)
@@ -178,11 +179,12 @@ def _foretell(
     layers: Sequence[Layer],
     plan: Mapping[str, tuple[str, ...]],
     select: Callable[[str], Selected],
+    num_texts: int,
 ) -> ExportReport:
     one = select(ids[0])
     size = sum(len(layer.encode(layer.values(one))) for layer in layers)
     return ExportReport(
-        path=str(path), num_images=len(ids), files=len(ids) * len(layers), bytes=size * len(ids), verified=0,
+        path=str(path), num_images=len(ids), files=len(ids) * len(layers) + num_texts, bytes=size * len(ids), verified=0,
         coverage=0.0, is_complete=False, first=plan[ids[0]][0] if layers else MANIFEST_NAME,
     )  # fmt: skip
 

@@ -325,6 +325,7 @@ def test_a_brush_marks_its_pixels_and_ranks_the_images_that_hold_most(page: Any,
     handle(page, f"(esl.session.brush = {brush}, esl.session.emit('brush'), 1)")
     page.wait_for_function("document.querySelector('.esl-list')?.innerText.includes('brushed pixels')")
     assert "brushed pixels" in page.inner_text(".esl-chip.is-brush")
+    assert "brushed pixels" in page.locator(".esl-item:visible small").first.inner_text()  # what the rows are ranked by
     i = handle(page, "esl.session.index")
     image = world.image(i)
     inside = (image.label == 0) & (image.ent <= 40000) & (image.conf >= 20000)

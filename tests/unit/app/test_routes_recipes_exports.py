@@ -86,6 +86,7 @@ def test_an_export_holds_the_screens_integers(client: TestClient, opened: OpenSt
     assert not library.exports_dir.exists()
     status = finished(client, client.post(f"{BASE}/exports", json=body).json()["job"])
     assert (status["state"], status["done"], status["total"]) == ("done", 4, 4), status
+    assert said["num_files"] == status["report"]["files"]
     folder = Path(status["report"]["path"])
     assert folder.is_relative_to(library.exports_dir)
     rule = ThresholdRule.from_json(SETTINGS)
