@@ -22,7 +22,7 @@ Box = tuple[int, int, int, int]
 
 HEADINGS = ("Image", "Ground truth", "SSL", "ESL", "SSL minus ESL")
 BOX_COLORS = ("#e6194b", "#0077bb", "#ee7733")
-_DPI, _GAP, _HEAD, _EDGE, _SWATCH = 100, 6, 26, 10, 118
+_DPI, _GAP, _HEAD, _EDGE, _SWATCH = 100, 6, 26, 10, 132
 
 
 @dataclass(frozen=True, kw_only=True)

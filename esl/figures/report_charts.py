@@ -72,7 +72,7 @@ def render_threshold_curves(curve: ThresholdCurve, kind: Format = "svg") -> byte
             if curve.current is not None:
                 axes.axvline(curve.current, color="#444444", linewidth=1, linestyle=":")
         rows[-1].set_xlabel(f"{curve.symbol} (global threshold)")
-        figure.suptitle(f"{curve.name}, {curve.scope}", x=0.01, ha="left", fontsize=11)
+        figure.suptitle(f"{curve.name}, {curve.scope}", x=0.01, ha="left", fontsize=9.5)
         return _bytes(figure, kind)
 
 
@@ -98,7 +98,7 @@ def render_risk_curve(curves: Sequence[RiskCurve], kind: Format = "svg", *, scop
         axes.set_xlabel("% kept")
         axes.set_ylabel("% wrong among kept")
         axes.legend(frameon=False)
-        figure.suptitle(f"Error at equal coverage, {scope}", x=0.01, ha="left", fontsize=11)
+        figure.suptitle(f"Error at equal coverage, {scope}", x=0.01, ha="left", fontsize=9.5)
         return _bytes(figure, kind)
 
 

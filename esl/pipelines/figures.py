@@ -100,13 +100,18 @@ def plate(
 ) -> bytes:
     """PNG of some images, one below the other, with a legend of the classes in them. Paper: Figures 1 and 2."""
     pictures = Targets.of(store.manifest) if pictures is None else pictures
-    classes, seen, rows = store.class_set, np.zeros(256, bool), []
+    classes, rows = store.class_set, []
     for image_id in image_ids:
-        maps = store.maps(image_id)
-        seen[np.unique(maps.label)] = True
-        rows.append(plate_row(maps, thresholds, classes, pictures, image_id))
-    shown = [c for c in range(classes.num_classes) if seen[c]]
+        rows.append(plate_row(store.maps(image_id), thresholds, classes, pictures, image_id))
+    shown = _shown_classes(rows, classes)
     return plate_of_rows(rows, names=[classes.names[c] for c in shown], colors=[classes.colors[c] for c in shown])
+
+
+def _shown_classes(rows: Sequence[PlateRow], classes: ClassSet) -> list[int]:
+    """Train ids whose colour is in a map that is shown: ground truth and kept labels, not what was left out."""
+    maps = [m for row in rows for m in (row.truth, row.ssl, row.esl) if m is not None]
+    seen = {tuple(color) for m in maps for color in np.unique(m.reshape(-1, 3), axis=0).tolist()}
+    return [c for c in range(classes.num_classes) if tuple(classes.colors[c]) in seen]
 
 
 def most_different(
@@ -183,14 +188,16 @@ def write_figures(
     files = {"figure1.png": plate(store, thresholds, chosen[:1]), "figure2.png": plate(store, thresholds, chosen)}
     labels = Targets.of(store.manifest)
     if any(labels.has_label(i) for i in store.image_ids):
-        files |= _charts(audit_histogram(store, labels, progress=progress), scores, rule, store.class_set.names)
+        counts, height_width = audit_histogram(store, labels, progress=progress), "x".join(map(str, store.map_size))
+        scope = f"{store.num_done} images of {store.manifest.dataset} {store.manifest.split}, maps {height_width}"
+        files |= _charts(counts, scores, rule, store.class_set.names, scope)
     for name, content in files.items():
         write_bytes(out_dir / name, content)
     return [out_dir / name for name in files]
 
 
 def _charts(
-    counts: AuditHistogram, scores: ScoreHistogram, rule: ThresholdRule, names: tuple[str, ...]
+    counts: AuditHistogram, scores: ScoreHistogram, rule: ThresholdRule, names: tuple[str, ...], scope: str
 ) -> dict[str, bytes]:
     report = audit(counts, scores, rule, names)
     nan, total = float("nan"), report.total
@@ -200,6 +207,7 @@ def _charts(
         ssl=[nan if s is None else s for s, _ in rate],
         esl=[nan if e is None else e for _, e in rate],
         overall=(total.ssl.error_rate or 0.0, total.esl.error_rate or 0.0),
+        scope=scope,
     )
     nu = [audit(counts, scores, replace(rule, nu_star=float(v)), names).total for v in _GRID]
     mu = [audit(counts, scores, replace(rule, mu_star=float(v)), names).total for v in _GRID]
@@ -207,10 +215,12 @@ def _charts(
     ssl = [(r.ssl_coverage or 0.0, nan if r.ssl.error_rate is None else r.ssl.error_rate) for r in mu]
     curves = {
         "nu_star": ThresholdCurve(
-            criterion="entropy", thresholds=_GRID, coverage=[c for c, _ in esl], error=[e for _, e in esl], current=rule.nu_star
+            criterion="entropy", thresholds=_GRID, coverage=[c for c, _ in esl], error=[e for _, e in esl], current=rule.nu_star,
+            scope=scope,
         ),
         "mu_star": ThresholdCurve(
-            criterion="max_prob", thresholds=_GRID, coverage=[c for c, _ in ssl], error=[e for _, e in ssl], current=rule.mu_star
+            criterion="max_prob", thresholds=_GRID, coverage=[c for c, _ in ssl], error=[e for _, e in ssl], current=rule.mu_star,
+            scope=scope,
         ),
     }  # fmt: skip
     risk = [
@@ -226,12 +236,12 @@ def _charts(
     files: dict[str, bytes] = {}
     for kind in ("svg", "png"):
         files[f"error_rates.{kind}"] = render_error_bars(bars, kind)
-        files[f"risk.{kind}"] = render_risk_curve(risk, kind)
+        files[f"risk.{kind}"] = render_risk_curve(risk, kind, scope=scope)
         for name, curve in curves.items():
             files[f"{name}.{kind}"] = render_threshold_curves(curve, kind)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["criterion", "threshold", "coverage", "error_rate"])
+    table.writerow(["criterion", "threshold", "coverage", "error_rate", "counted_on"])
     for name, points in (("max_prob", ssl), ("entropy", esl)):
-        table.writerows([name, t, c, e] for t, (c, e) in zip(_GRID.tolist(), points, strict=True))
+        table.writerows([name, t, c, e, scope] for t, (c, e) in zip(_GRID.tolist(), points, strict=True))
     return {**files, "curves.csv": text.getvalue().encode()}

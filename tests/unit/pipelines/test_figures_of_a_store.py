@@ -2,17 +2,21 @@
 
 import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from esl.classes import CITYSCAPES_19
 from esl.cli import main
 from esl.errors import DataError
+from esl.figures.plates import PlateRow
 from esl.images import decode_image
 from esl.labeling.thresholds import ThresholdRule, class_thresholds
 from esl.pipelines.audit import audit_store
-from esl.pipelines.figures import most_different, plate, write_figures, zoom_boxes
+from esl.pipelines.figures import _shown_classes, most_different, plate, write_figures, zoom_boxes
 from esl.store.predictions import PredictionStore
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "app"))
@@ -67,6 +71,26 @@ def test_figures_and_curves_are_those_of_the_audit(tmp_path: Path) -> None:
     assert float(rows["entropy", 0.3]["coverage"]) == pytest.approx(total.esl_coverage)
     assert float(rows["max_prob", 0.7]["error_rate"]) == pytest.approx(total.ssl.error_rate)
     assert files["risk.svg"].read_bytes().startswith(b"<?xml")
+
+
+def test_the_legend_names_what_is_drawn_and_nothing_else() -> None:
+    colors = np.array(CITYSCAPES_19.colors, np.uint8)
+
+    def map_of(*train_ids: int) -> NDArray[np.uint8]:
+        return colors[np.resize(np.array(train_ids), (4, 8))]
+
+    nothing = np.zeros((4, 8, 3), np.uint8)
+    row = PlateRow(photo=nothing, truth=map_of(10, 13), ssl=map_of(0, 13), esl=map_of(0), difference=nothing)
+    assert _shown_classes([row, replace(row, truth=None, ssl=map_of(5))], CITYSCAPES_19) == [0, 5, 10, 13]
+
+
+def test_numbers_say_what_they_were_counted_on(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    write_figures(store, ThresholdRule(), tmp_path / "out")
+    with (tmp_path / "out" / "curves.csv").open() as stream:
+        told = {r["counted_on"] for r in csv.DictReader(stream)}
+    size = f"maps {MAP_SIZE[0]}x{MAP_SIZE[1]}"
+    assert told == {f"{store.num_done} images of {store.manifest.dataset} {store.manifest.split}, {size}"}
 
 
 def test_without_ground_truth_there_are_plates_and_no_curves(tmp_path: Path) -> None:
