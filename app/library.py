@@ -14,6 +14,7 @@ from app.set_numbers import SetNumbers
 from esl.errors import CheckpointError, ConfigError, DataError
 from esl.pipelines.origin import origin_of, stale_sentence
 from esl.pipelines.targets import Targets, load_predictor
+from esl.store.logits_array import ARRAY_NAME
 from esl.store.predictions import MANIFEST_NAME, PredictionStore
 from esl.store.verdicts import VerdictBook
 
@@ -150,8 +151,8 @@ class Library:
         raise ConfigError(f"A path must lie below one of {', '.join(map(str, self.roots))}; got {path!r}.")
 
     def found_stores(self) -> list[Path]:
-        """Store directories below the roots."""
-        return _found(self.roots, MANIFEST_NAME)
+        """Store directories below the roots; checkpoints and exports have a manifest, too, but no logits."""
+        return [path for path in _found(self.roots, MANIFEST_NAME) if (path / ARRAY_NAME).is_dir()][:MAX_FOUND]
 
     def found_checkpoints(self) -> list[Path]:
         """Weights below the roots: `.safetensors` files with their JSON beside them; those of a run as the run."""
@@ -171,7 +172,7 @@ def _found(roots: Iterable[Path], name: str) -> list[Path]:
         for path in _walk(root, MAX_DEPTH):
             if path.name == name:
                 found.add(path.parent.resolve())
-    return sorted(found)[:MAX_FOUND]
+    return sorted(found)
 
 
 def _walk(root: Path, depth: int) -> Iterable[Path]:

@@ -59,6 +59,14 @@ def test_what_cannot_be_opened_is_one_sentence(library: Library, body: dict[str,
     assert answer.json()["error"].endswith((".", "!"))
 
 
+def test_checkpoints_and_exports_are_not_offered_as_stores(library: Library, tmp_path: Path) -> None:
+    make_store(tmp_path, name="one")
+    for name in ("runs/a/checkpoints/step_000002", "exports/0f8d"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "manifest.json").write_text('{"format": "esl-pseudo-labels"}')
+    assert library.found_stores() == [(tmp_path / "one").resolve()]
+
+
 def test_stores_that_are_open_are_not_offered_again(library: Library, tmp_path: Path) -> None:
     first = make_store(tmp_path, name="first")
     make_store(tmp_path, name="second")
