@@ -129,7 +129,7 @@ def test_the_legend_of_a_plate_holds_every_class():
     rows = [_row(0), _row(1, truth=False, boxes=((0, 0, 10, 10), (20, 20, 40, 40)))]
     picture = _decode(plate_of_rows(rows, names=NAMES, colors=CITYSCAPES_19.colors))
     for color in CITYSCAPES_19.colors:
-        assert (picture[-160:] == color).all(-1).sum() > 50
+        assert (picture[-190:] == color).all(-1).sum() > 50
     for border in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
         assert (border == 255).all()
     assert plate_of_rows(rows) == plate_of_rows(rows)
