@@ -56,6 +56,8 @@ class TrainConfig:
     head_lr_multiplier: float = 10.0
     """Learning rate of the heads over `lr`."""
     momentum: float = 0.9
+    max_grad_norm: float = 0.0
+    """Longest gradient of the segmentation network; a longer one is shortened to it. 0, as in the paper: never."""
     weight_decay: float = 5e-4
     """The paper says 1e-4; every code base uses 5e-4."""
     poly_power: float = 0.9
@@ -92,7 +94,14 @@ class TrainConfig:
         faults.number("keep_checkpoints", self.keep_checkpoints, least=2)
         for name in ("warmup_steps", "num_workers", "seed"):
             faults.number(name, getattr(self, name), least=0)
-        for name in ("lr", "backbone_lr_multiplier", "head_lr_multiplier", "weight_decay", "poly_power"):
+        for name in (
+            "lr",
+            "backbone_lr_multiplier",
+            "head_lr_multiplier",
+            "max_grad_norm",
+            "weight_decay",
+            "poly_power",
+        ):
             faults.number(name, getattr(self, name), least=0)
         faults.number("momentum", self.momentum, least=0, most=1)
         faults.check(

@@ -10,6 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import SGD, Adam, Optimizer
 
 from esl.classes import class_set
@@ -141,7 +142,9 @@ class Engine:
         return {f"grad_norm_{name}": _gradient_norm(module) for name, module in self.modules.items()}
 
     def update(self) -> None:
-        """One step of every optimiser."""
+        """One step of every optimiser, with the segmentation network's gradient no longer than `max_grad_norm`."""
+        if self.config.max_grad_norm > 0:
+            clip_grad_norm_(self.segmenter.parameters(), self.config.max_grad_norm)
         for optimizer in self._wrapped_optimizers:
             optimizer.step()
 

@@ -18,7 +18,7 @@ from esl.pipelines.extract import extract
 from esl.pipelines.samples import PHOTO, sample_name, sample_steps
 from esl.pipelines.train import train
 from esl.presets import ADVENT, SOURCE_ONLY
-from tests.integration.training_world import SIZE, make_world, tiny_config, weights_of
+from tests.integration.training_world import SIZE, make_world, metrics_of, tiny_config, weights_of
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +123,21 @@ def test_samples_that_cannot_be_written_do_not_end_the_run(world: Path, tmp_path
     result = train(replace(config, steps=1), other, say=said.append)
     assert result.state == "done"
     assert sum("No more sample predictions" in s for s in said) == 1
+
+
+def test_a_gradient_longer_than_allowed_is_shortened_and_logged_as_it_was(world: Path, tmp_path: Path) -> None:
+    config = tiny_config(world, steps=2, log_every=1, weight_decay=0.0, momentum=0.0, selection=SelectionConfig())
+    train(config, tmp_path / "free")
+    free = [line["grad_norm_model"] for line in metrics_of(tmp_path / "free")]
+    train(replace(config, max_grad_norm=1e3 * max(free)), tmp_path / "loose")
+    assert weights_of(tmp_path / "loose") == weights_of(tmp_path / "free")
+    train(replace(config, max_grad_norm=free[0] / 2), tmp_path / "half")
+    assert metrics_of(tmp_path / "half")[0] == metrics_of(tmp_path / "free")[0]
+    train(replace(config, steps=1), tmp_path / "one")
+    train(replace(config, steps=1, max_grad_norm=free[0] / 2), tmp_path / "one_half")
+    train(replace(config, steps=1, lr=0.0), tmp_path / "none")
+    whole, half, none = (
+        load_file(tmp_path / run / "checkpoints/step_000001/model.safetensors") for run in ("one", "one_half", "none")
+    )
+    for key in ("features.0.0.weight", "layer6.conv2d_list.0.weight"):
+        torch.testing.assert_close(half[key] - none[key], (whole[key] - none[key]) / 2, rtol=1e-2, atol=1e-7)
