@@ -100,10 +100,13 @@ export class TrainForm {
   }
 
   async loadPreset(name, values = {}) {
+    const hold = (on) => { for (const input of [...this.main.values(), ...this.advanced.inputs.values()]) input.control.disabled = on; };
+    hold(true); // what is typed now would be lost with the fields of the preset before
     try {
       const answer = await this.runs.preset(name);
       this.fields = answer.fields;
     } catch (error) {
+      hold(false);
       this.preset.setFault(error.message);
       return;
     }

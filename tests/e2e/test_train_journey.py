@@ -57,6 +57,7 @@ def wait_for_state(server: Server, run: str, states: tuple[str, ...], seconds: f
         row = row_of(server, run)
         if row.get("state") in states:
             return row
+        assert row.get("state") not in ("failed", "crashed", "stopped"), row
         time.sleep(0.2)
     raise AssertionError(f"{run} is {row_of(server, run)}, not {states}")
 
@@ -231,6 +232,7 @@ def test_two_browsers_start_a_run_once_and_their_forms_are_their_own(
     forms[0].get_by_role("combobox", name="Preset").select_option("demo_advent")
     forms[0].get_by_role("textbox", name="Steps").fill("2")
     forms[0].get_by_role("textbox", name="Seed").fill("41")
+    assert forms[0].get_by_role("textbox", name="Steps").input_value() == "2"
     assert forms[1].get_by_role("textbox", name="Steps").input_value() != "2"
     assert forms[1].get_by_role("textbox", name="Seed").input_value() != "41"
     for form in forms:
