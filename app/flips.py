@@ -22,13 +22,14 @@ class FlipCounts:
         in_b = {image_id: i for i, image_id in enumerate(b.store.image_ids)}
         self._pairs = [(i, in_b[name]) for i, name in enumerate(a.store.image_ids) if name in in_b]
         self._counts: dict[int, list[int]] = {}
+        self._damaged: set[int] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     @property
     def num_pairs(self) -> int:
-        """Images that both stores know."""
-        return len(self._pairs)
+        """Images that both stores know and that can be read, as far as that has been tried."""
+        return len(self._pairs) - len(self._damaged)
 
     def counts(self) -> dict[int, list[int]]:
         """Image of A -> per class of A, pixels that have that class in one of the two alone; begins or goes on counting."""
@@ -45,16 +46,19 @@ class FlipCounts:
             thread.join(timeout)
 
     def _waiting(self) -> list[tuple[int, int]]:
-        return [(i, j) for i, j in self._pairs if i not in self._counts and self._a.is_done(i) and self._b.is_done(j)]
+        tried = {*self._counts, *self._damaged}
+        return [(i, j) for i, j in self._pairs if i not in tried and self._a.is_done(i) and self._b.is_done(j)]
 
     def _run(self) -> None:
         try:
             for i, j in self._waiting():
-                found = changed(self._a.derive_once(i).label, self._b.derive_once(j).label, self._a.num_classes)
+                try:
+                    found = changed(self._a.derive_once(i).label, self._b.derive_once(j).label, self._a.num_classes)
+                except EslError:
+                    self._damaged.add(i)  # it says so where it is shown; the others are counted
+                    continue
                 with self._lock:
                     self._counts[i] = found.tolist()
-        except EslError:
-            pass  # a damaged image says so where it is shown
         finally:
             with self._lock:
                 self._thread = None

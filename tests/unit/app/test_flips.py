@@ -4,12 +4,15 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from starlette.testclient import TestClient
 from worlds import NAMES, logits_of
 
 from app.flips import changed
 from app.library import Library
 from app.opened import OpenStore
+from esl.errors import DataError
+from esl.labeling.maps import PredictionMaps
 from esl.store.predictions import PredictionStore
 
 BASE = "/api/v1/stores"
@@ -45,6 +48,24 @@ def test_two_stores_are_counted_image_by_image(
     same = client.get(f"{BASE}/{opened.sid}/flips/{opened.sid}")
     assert same.status_code == 200
     assert client.get(f"{BASE}/{opened.sid}/flips/nobody").status_code == 404
+
+
+def test_a_damaged_image_does_not_keep_the_others_from_being_counted(
+    library: Library, opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = OpenStore.derive_once
+
+    def damaged(self: OpenStore, i: int) -> PredictionMaps:
+        if i == 0:
+            raise DataError("its chunk is damaged")
+        return whole(self, i)
+
+    monkeypatch.setattr(OpenStore, "derive_once", damaged)
+    flips = library.flips(opened, opened)
+    flips.counts()
+    flips.wait(60)
+    assert set(flips.counts()) == {1, 2}
+    assert flips.num_pairs == 2
 
 
 def test_stores_of_other_classes_are_refused(
