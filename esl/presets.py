@@ -39,6 +39,10 @@ STRATEGIES: Mapping[str, PseudoLabelConfig] = MappingProxyType(
     {"ssl": SSL, "esl": ESL, "median": ESL_MEDIAN, "cbst": CBST}
 )
 """Ways to choose pseudo-labels; the store is named when a run starts (`--pseudo-labels.path`)."""
+STRATEGY_OF_CRITERION: Mapping[str, str] = MappingProxyType(
+    {STRATEGIES[name].criterion: name for name in ("ssl", "esl", "cbst")}
+)
+"""The paper's name of each criterion."""
 
 _PAPER = TrainConfig(
     source=DataConfig(dataset="gta5", split="train", size=(720, 1280)),

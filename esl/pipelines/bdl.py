@@ -39,9 +39,9 @@ from esl.pipelines.translate_apply import ApplyPlan, apply_translation, on_trans
 from esl.pipelines.translate_train import train_translation
 from esl.progress import Progress, no_progress
 from esl.store.predictions import PredictionStore
+from esl.store.runs import EXPERIMENT_FILE
 from esl.training.guards import StopRequest, stop_on_signals
 
-EXPERIMENT = "experiment.json"
 FORMAT = "esl-bdl"
 _MAY_CHANGE = ("steps", "score_on", "strategies")
 
@@ -173,7 +173,7 @@ class _Procedure:
         left = work(name, *inputs)
         if left is not None and not self.stop:
             self.record["stages"][name] = left
-            write_json(self.directory / EXPERIMENT, self.record)
+            write_json(self.directory / EXPERIMENT_FILE, self.record)
 
     def _translation(self, name: str, observed_by: str) -> dict[str, Any] | None:
         adaptation = self.config.adaptation
@@ -259,7 +259,7 @@ class _Procedure:
 
 
 def _begin(config: BdlConfig, directory: Path) -> dict[str, Any]:
-    path, told = directory / EXPERIMENT, config.to_json()
+    path, told = directory / EXPERIMENT_FILE, config.to_json()
     sweep_partial_files(directory)
     if not path.is_file():
         record: dict[str, Any] = {"format": FORMAT, "version": 1, **told, "stages": {}}

@@ -9,8 +9,9 @@ from esl.config import PseudoLabelConfig, config_from_json
 from esl.errors import ConfigError
 from esl.files import read_json
 from esl.pipelines.bdl_strategies import labels_of
-from esl.pipelines.row_facts import audited_labels, percent, provenance
+from esl.pipelines.row_facts import audited_labels, provenance, scores_in_percent
 from esl.store.experiments import ExperimentRow, row_path, write_row
+from esl.store.runs import EXPERIMENT_FILE
 
 
 def write_bdl_rows(
@@ -37,7 +38,7 @@ def write_bdl_rows(
         DataError: there is no experiment, or a store's labels cannot be used.
         ConfigError: another experiment has left the same rows.
     """
-    record = read_json(experiment_dir / "experiment.json")
+    record = read_json(experiment_dir / EXPERIMENT_FILE)
     written = []
     for method, strategy, stage in _networks(record["stages"], int(record["plan"]["steps"])):
         row = _row(experiment_dir, record, method, strategy, stage, benchmark, setting or {}, command)
@@ -85,10 +86,8 @@ def _row(
         class_set=config.class_set,
         split=f"{scores['dataset']} {scores['split']}",
         protocol=f"{scores['protocol']}; last checkpoint",
-        iou=tuple(percent(v) for v in scores["iou"]),
-        miou=100 * scores["miou"],
+        **scores_in_percent(scores),
         steps=config.steps,
-        merged={name: percent(v) for name, v in scores.get("merged", {}).items()},
         pseudo_labels=labels,
         provenance={**provenance(), "command": command, "stage": stage},
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from esl.config import PseudoLabelConfig
 from esl.errors import ConfigError
 from esl.presets import STRATEGIES as LABELS
+from esl.presets import STRATEGY_OF_CRITERION
 
 TRANSLATED = "+it"
 """Ending of a strategy that re-trains on translated source images."""
@@ -16,7 +17,7 @@ def strategy_of(labels: PseudoLabelConfig, image_translation: bool) -> str:
     """`ssl`, `esl`, `median` or `cbst`, with `+it` where the source is translated."""
     chosen = next(
         (name for name, known in LABELS.items() if (known.criterion, known.mode) == (labels.criterion, labels.mode)),
-        {"max_prob": "ssl", "entropy": "esl", "class_balanced": "cbst"}[labels.criterion],
+        STRATEGY_OF_CRITERION[labels.criterion],
     )
     return chosen + (TRANSLATED if image_translation else "")
 

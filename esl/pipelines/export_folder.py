@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from esl.classes import IGNORE
 from esl.errors import DataError
-from esl.files import PARTIAL_SUFFIX, read_json, safe_join, write_bytes, write_json, write_text
+from esl.files import PARTIAL_SUFFIX, read_json, safe_join, sweep_partial_files, write_bytes, write_json, write_text
 from esl.images import read_ids
 from esl.labeling.thresholds import Thresholds
 from esl.pipelines.export_kinds import Layer, Selected
@@ -51,8 +51,7 @@ class ExportFolder:
                     "Name another."
                 )
             write_json(manifest, {**self._header, "is_complete": False})
-        for stray in self.path.rglob(f".*{PARTIAL_SUFFIX}"):
-            stray.unlink(missing_ok=True)
+        sweep_partial_files(self.path, "**/*")
         if recipe is not None:  # class-balanced labels have none: the header says it all
             save_recipe(self.path / "recipe", recipe, mask)
 

@@ -12,7 +12,7 @@ from typing import Any
 from esl.config import TrainConfig
 from esl.config.form import command_flags
 from esl.files import read_json
-from esl.pipelines.row_facts import audited_labels, percent, provenance
+from esl.pipelines.row_facts import audited_labels, provenance, scores_in_percent
 from esl.pipelines.run_record import Accelerator
 from esl.pipelines.self_train import ProgressOf, SelfTraining, self_train
 from esl.pipelines.study import Trial, scored_on
@@ -200,10 +200,8 @@ def _row(
         class_set=config.class_set,
         split=f"{scored_on(trial.benchmark, Path()).dataset} {scored_on(trial.benchmark, Path()).split}",
         protocol=f"{protocol}; last checkpoint",
-        iou=tuple(None if v is None else 100 * v for v in scores["iou"]),
-        miou=100 * scores["miou"],
+        **scores_in_percent(scores),
         steps=config.steps,
-        merged={name: percent(v) for name, v in scores.get("merged", {}).items()},
         pseudo_labels=labels,
         provenance={
             **provenance(),

@@ -49,7 +49,7 @@ def resources_for(config: TrainConfig, runs_dir: Path, device: str, trainings: i
     """What `trainings` runs of a config need below `runs_dir`, and what is free there and on `device` (`cpu`, `cuda:0`)."""
     return Resources(
         disk_needed=trainings * checkpoint_bytes(config) * (config.keep_checkpoints + 2),
-        disk_free=shutil.disk_usage(_existing(runs_dir)).free,
+        disk_free=disk_free(runs_dir),
         memory_free=_memory_free(device),
     )
 
@@ -64,8 +64,10 @@ def checkpoint_bytes(config: TrainConfig) -> int:
     return network + round(heads * _ADAM_BYTES * _DISCRIMINATOR_PARAMETERS * width**2)
 
 
-def _existing(folder: Path) -> Path:
-    return next((p for p in (folder, *folder.absolute().parents) if p.is_dir()), Path("/"))
+def disk_free(folder: Path) -> int:
+    """Bytes that are free where a folder is or will be."""
+    there = folder.absolute()
+    return shutil.disk_usage(next(p for p in (there, *there.parents) if p.is_dir())).free
 
 
 def _memory_free(device: str) -> int | None:

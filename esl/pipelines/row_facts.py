@@ -2,13 +2,24 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from esl.config import PseudoLabelConfig
 from esl.labeling.thresholds import ThresholdRule
 from esl.pipelines.audit import audit_store
+from esl.presets import STRATEGY_OF_CRITERION
 from esl.store.predictions import PredictionStore
+
+
+def scores_in_percent(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """`iou`, `miou` and `merged` of a row, from an evaluation's shares."""
+    return {
+        "iou": tuple(percent(v) for v in scores["iou"]),
+        "miou": 100 * scores["miou"],
+        "merged": {name: percent(v) for name, v in scores.get("merged", {}).items()},
+    }
 
 
 def audited_labels(store_dir: Path, labels: PseudoLabelConfig) -> dict[str, Any]:
@@ -19,7 +30,7 @@ def audited_labels(store_dir: Path, labels: PseudoLabelConfig) -> dict[str, Any]
     store = PredictionStore.open(store_dir)
     height, width = store.map_size
     rule = ThresholdRule(mu_star=labels.mu_star, nu_star=labels.nu_star, mode=labels.mode)
-    side = {"max_prob": "ssl", "entropy": "esl", "class_balanced": "cbst"}[labels.criterion]
+    side = STRATEGY_OF_CRITERION[labels.criterion]
     portion = labels.portion if side == "cbst" else None
     report = audit_store(
         store, rule, portion=portion, sample_every=labels.sample_every, prior_path=labels.spatial_prior

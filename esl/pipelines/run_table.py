@@ -17,7 +17,7 @@ from esl.config.codec import flat_json
 from esl.errors import ConfigError, DataError
 from esl.pipelines.samples import PHOTO, sample_name, sample_steps
 from esl.store.predictions import MANIFEST_NAME
-from esl.store.runs import RunDirectory, experiment_of, find_run, list_runs, runs_in
+from esl.store.runs import RunDirectory, experiment_of, find_run, runs_in
 
 TRASH = ".trash"
 """Folder below the runs folder that deleted runs move to."""
@@ -121,8 +121,8 @@ class RunTable:
         """
         self.run(name)
         whole = self._whole(name)
-        for other, run in list_runs(self.root):
-            if self._whole(other) == whole and run.status().state in ("running", "stopping"):
+        for other, run in runs_in(whole):
+            if run.status().state in ("running", "stopping"):
                 raise ConfigError(f"A run must be stopped before it is deleted; {other} is running.")
         trash = self.root / TRASH
         trash.mkdir(exist_ok=True)
@@ -172,8 +172,7 @@ class RunTable:
         """Stages of the experiment that a run is one of, with the step of each one's last sample: `[{name, step}]`."""
         if experiment_of(name) == name:
             return []
-        mine = [(n, r) for n, r in list_runs(self.root) if self._whole(n) == self._whole(name)]
-        steps = [(n, sample_steps(run.samples_dir)) for n, run in mine]
+        steps = [(n, sample_steps(run.samples_dir)) for n, run in runs_in(self._whole(name))]
         return [{"name": n, "step": found[-1]} for n, found in steps if found]
 
     def _whole(self, name: str) -> Path:

@@ -30,6 +30,7 @@ from esl.pipelines.train import open_data, train
 from esl.progress import Progress, no_progress
 from esl.store.predictions import PredictionStore
 from esl.store.recipes import load_recipe
+from esl.store.runs import EXPERIMENT_FILE
 from esl.training.guards import StopRequest, stop_on_signals
 
 Start = Literal["scratch", "previous"]
@@ -116,7 +117,7 @@ def _all_rounds(
                 break
             entry |= {"store": _relative(folder / "store", directory), "store_hash": store.store_hash}
         record["rounds"] = [r for r in record["rounds"] if r["round"] != number] + [entry]
-        write_json(directory / "experiment.json", record)
+        write_json(directory / EXPERIMENT_FILE, record)
 
 
 def _begin(config: TrainConfig, directory: Path, plan: SelfTraining) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def _begin(config: TrainConfig, directory: Path, plan: SelfTraining) -> dict[str
         raise ConfigError(
             f"Self-training needs target images; {config.preset or 'this config'} names none (--target.dataset)."
         )
-    path = directory / "experiment.json"
+    path = directory / EXPERIMENT_FILE
     told: dict[str, Any] = {"plan": _plan_to_json(plan), "config": config_to_json(config)}
     if not path.is_file():
         record: dict[str, Any] = {"format": "esl-experiment", "version": 1, **told, "rounds": []}

@@ -1,7 +1,6 @@
 """What a study will do, said before it does it: commands, data, sizes, steps, hours, disk."""
 
 import shlex
-import shutil
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from esl.data.known import expected_count
 from esl.data.opening import open_dataset
 from esl.errors import EslError
 from esl.pipelines.reproduce import StudyPlaces, missing
-from esl.pipelines.resources import checkpoint_bytes
+from esl.pipelines.resources import checkpoint_bytes, disk_free
 from esl.pipelines.study import Trial, scored_on
 from esl.presets import preset
 from esl.store.experiments import read_rows
@@ -139,8 +138,7 @@ def _disk(runs: Sequence[Trial], configs: Sequence[TrainConfig], places: StudyPl
     parts = f"checkpoints of {len(runs)} runs {sum(kept) / 1e9:.1f} GB"
     if stores:
         parts += f", stores of {len(stores)} {sum(stores) / 1e9:.1f} GB (float16; twice that in fp32)"
-    there = next(p for p in (places.work_dir.absolute(), *places.work_dir.absolute().parents) if p.is_dir())
-    free = shutil.disk_usage(there).free / 1e9
+    free = disk_free(places.work_dir) / 1e9
     return f"Disk: about {total:.1f} GB below {places.work_dir}: {parts}; {free:.0f} GB are free."
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from esl.errors import CheckpointError, DataError
-from esl.files import PARTIAL_SUFFIX, read_json, safe_join, write_json
+from esl.files import read_json, safe_join, sweep_partial_files, write_json
 from esl.store.processes import process_started
 
 RunState = Literal["queued", "running", "stopping", "stopped", "done", "failed", "crashed"]
@@ -138,8 +138,7 @@ class RunDirectory:
     def sweep(self) -> None:
         """Remove what writers that were killed left behind; only the holder of the lock may."""
         for folder in (self.path, self.checkpoints_dir, self.samples_dir, self.path / "recipe"):
-            for left in folder.glob(f".*{PARTIAL_SUFFIX}"):
-                left.unlink(missing_ok=True)
+            sweep_partial_files(folder)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -216,9 +215,9 @@ def experiment_of(name: str) -> str:
 
 def _stages(experiment: Path) -> list[tuple[str, RunDirectory]]:
     """`round_0/run` is called `~round_0`, `step_1/translation` `~step_1.translation`."""
-    ends = {"run": "", "translation": ".translation"}
-    paths = sorted(p for p in experiment.glob("*/*") if p.name in ends and (p / "config.json").is_file())
-    return [(f"{experiment.name}{STAGE_MARK}{p.parent.name}{ends[p.name]}", RunDirectory(p)) for p in paths]
+    paths = sorted(p.parent for p in experiment.glob("*/*/config.json"))
+    ends = ["" if p.name == "run" else f".{p.name}" for p in paths]
+    return [(f"{experiment.name}{STAGE_MARK}{p.parent.name}{end}", RunDirectory(p)) for p, end in zip(paths, ends)]
 
 
 def _this_process() -> dict[str, Any]:

@@ -107,11 +107,18 @@ def test_runs_are_listed_by_name(tmp_path: Path) -> None:
 
 
 def test_stages_of_an_experiment_are_runs_with_its_name_before_theirs(tmp_path: Path) -> None:
-    for place in ("e/round_0/run", "e/round_1/run", "e/step_1/translation", "e/store", "no_experiment/round_0/run"):
+    for place in (
+        "e/round_0/run",
+        "e/round_1/run",
+        "e/step_1/translation",
+        "e/step_1/esl+it",
+        "e/store",
+        "no_experiment/round_0/run",
+    ):
         write_json(tmp_path / place / "config.json", {})
     write_json(tmp_path / "e" / EXPERIMENT_FILE, {})
     names = [name for name, _ in list_runs(tmp_path)]
-    assert names == ["e~round_0", "e~round_1", "e~step_1.translation"]
+    assert names == ["e~round_0", "e~round_1", "e~step_1.esl+it", "e~step_1.translation"]
     assert find_run(tmp_path, "e~round_1").path == tmp_path / "e" / "round_1" / "run"
     assert {experiment_of(name) for name in names} == {"e"}
     assert experiment_of("a") == "a"
