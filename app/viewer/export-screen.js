@@ -8,7 +8,7 @@ const KINDS = [
   ['train_ids', 'Train ids', 'PNG, 255 = ignore: what training reads', true], ['label_ids', 'Label ids', 'PNG in Cityscapes’ own ids'],
   ['color', 'Colour', 'palette PNG'], ['difference', 'Difference', 'neither, both, SSL only, ESL only'],
   ['scores', 'Entropy and confidence', '16-bit PNG, the integers of the screen'], ['figures', 'Figures', 'layout of Figures 1 and 2'],
-  ['statistics', 'Statistics', 'CSV: coverage by class and image', true], ['verdicts', 'Verdicts', 'JSON: those that the recipe applies'],
+  ['statistics', 'Statistics', 'CSV: coverage by class and image; Tables 4 and 5 once audited', true], ['verdicts', 'Verdicts', 'JSON: those that the recipe applies'],
 ];
 const BALANCED_KINDS = new Set(['train_ids', 'label_ids', 'color']); // the others compare SSL with ESL
 

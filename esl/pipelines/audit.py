@@ -202,6 +202,15 @@ def _keep(store: PredictionStore, path: Path, histogram: AuditHistogram) -> None
         _forget_others(path)
 
 
+def kept_counts(store: PredictionStore) -> AuditHistogram | None:
+    """Counts of a store against the label files that are there now, where an audit or the page kept them; opens no label."""
+    path = _counts_of(store, Targets.of(store.manifest))
+    try:
+        return AuditHistogram.load(path) if path.is_file() else None
+    except DataError:
+        return None  # a damaged cache is made anew by the next audit
+
+
 def known_quality(labels: object) -> dict[str, float]:
     """What is known of a run's pseudo-labels without opening a label (decision 6).
 
@@ -216,13 +225,10 @@ def known_quality(labels: object) -> dict[str, float]:
         return {}
     store, criterion = PredictionStore.open(labels.store_dir), labels.recipe.criterion
     found = {"coverage": store.histogram().coverage(labels.thresholds, criterion)}
-    counted = _counts_of(store, Targets.of(store.manifest))
-    if not counted.is_file():
+    counts = kept_counts(store)
+    if counts is None:
         return found
-    try:
-        outcomes = AuditHistogram.load(counted).kept(labels.thresholds)[("max_prob", "entropy").index(criterion)]
-    except DataError:
-        return found  # a damaged cache is made anew by the next audit
+    outcomes = counts.kept(labels.thresholds)[("max_prob", "entropy").index(criterion)]
     correct, wrong = (int(outcomes[:, outcome].sum()) for outcome in (0, 1))
     return found | ({"error_rate": wrong / (correct + wrong)} if correct + wrong else {})
 

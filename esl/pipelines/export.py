@@ -9,8 +9,10 @@ from typing import Any
 from esl.errors import ConfigError, DataError
 from esl.labeling.selection import select_pseudo_label
 from esl.labeling.thresholds import ScoreHistogram, Thresholds, class_thresholds
+from esl.pipelines.audit import kept_counts
 from esl.pipelines.export_folder import MANIFEST_NAME, ExportFolder, Tally
 from esl.pipelines.export_kinds import Layer, Naming, Selected, file_names, file_of, layers_of
+from esl.pipelines.export_tables import audit_tables
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import PredictionStore
 from esl.store.recipes import Recipe, VerdictMask
@@ -97,8 +99,9 @@ def export_labels(
     layers = layers_of(kinds, store.class_set, store.manifest.label_format)
     plan = _plan(ids, layers, naming)
     select = _selector(store, recipe, mask, thresholds)
+    counts = kept_counts(store) if "statistics" in kinds else None
     if dry_run:
-        num_texts = 2 * ("statistics" in kinds) + ("verdicts" in kinds and mask is not None)
+        num_texts = (2 if counts is None else 4) * ("statistics" in kinds) + ("verdicts" in kinds and mask is not None)
         return _foretell(Path(out_dir), ids, layers, plan, select, num_texts)
     out = ExportFolder(Path(out_dir), _header(store, recipe, thresholds, kinds, naming, ids))
     out.begin(recipe, mask)
@@ -115,6 +118,10 @@ def export_labels(
         if "statistics" in kinds:
             out.put_text("statistics/classes.csv", tally.class_csv(thresholds))
             out.put_text("statistics/images.csv", tally.image_csv())
+        if counts is not None:
+            behind = store.histogram() if scores is None else scores
+            for name, text in audit_tables(counts, behind, recipe.rule, store.class_set.names).items():
+                out.put_text(name, text)
         if "verdicts" in kinds and mask is not None:
             out.put_json("verdicts.json", mask.to_json())
         out.finish({**tally.to_json(), "command": list(command)})

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,14 +149,17 @@ class Tally:
     def class_csv(self, thresholds: Thresholds) -> str:
         """One line per class."""
         rows = zip(self.names, self.predicted, self.kept, thresholds.mu, thresholds.nu, strict=True)
-        return _csv(("class", "predicted_pixels", "kept_pixels", "mu_65535", "nu_65535"), rows)
+        return csv_text(("class", "predicted_pixels", "kept_pixels", "mu_65535", "nu_65535"), rows)
 
     def image_csv(self) -> str:
         """One line per image."""
-        return _csv(("image", "predicted_pixels", "kept_pixels"), ((i, *counts) for i, counts in self.images.items()))
+        return csv_text(
+            ("image", "predicted_pixels", "kept_pixels"), ((i, *counts) for i, counts in self.images.items())
+        )
 
 
-def _csv(header: tuple[str, ...], rows: Any) -> str:
+def csv_text(header: tuple[str, ...], rows: Iterable[Iterable[Any]]) -> str:
+    """Comma-separated lines under a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

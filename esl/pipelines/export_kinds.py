@@ -21,7 +21,7 @@ from esl.labeling.thresholds import Thresholds
 Kind: TypeAlias = Literal["train_ids", "label_ids", "color", "difference", "scores", "statistics", "verdicts"]
 """`train_ids`: 8-bit, 255 = ignore. `label_ids`: ids of the data set's own label files. `color`: train ids with a palette.
 `difference`: who keeps a pixel (0 nobody, 1 both, 2 SSL alone, 3 ESL alone), with a palette. `scores`: 16-bit entropy and
-confidence. `statistics`: CSV per class and per image. `verdicts`: the verdicts that were applied."""
+confidence. `statistics`: CSV per class and per image, and Tables 4 and 5 where the set was audited. `verdicts`: the verdicts that were applied."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Naming: TypeAlias = Literal["path", "cityscapes"]
 """`path`: the image's relative path with `.png`. `cityscapes`: `city/city_000000_000019_gtFine_labelTrainIds.png`."""

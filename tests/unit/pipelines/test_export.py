@@ -1,5 +1,6 @@
 """What is exported is what the thresholds choose, read back from the disk; an export goes on where it was cut."""
 
+import csv
 import json
 import resource
 from dataclasses import replace
@@ -13,10 +14,13 @@ from esl.classes import CITYSCAPES_7
 from esl.errors import ConfigError, DataError
 from esl.files import sha256_of
 from esl.images import read_ids
+from esl.labeling.audit import AuditHistogram, audit
 from esl.labeling.selection import select_pseudo_label
 from esl.labeling.thresholds import ThresholdRule, class_thresholds
+from esl.pipelines.audit import keep_counts
 from esl.pipelines.export import export_labels
 from esl.pipelines.export_kinds import file_names
+from esl.pipelines.targets import Targets
 from esl.store.predictions import PredictionStore
 from esl.store.recipes import Recipe, VerdictMask, load_recipe
 from esl.store.verdicts import Verdict
@@ -50,6 +54,28 @@ def test_files_hold_the_selection_under_names_that_never_collide(
         np.testing.assert_array_equal(read_ids(tmp_path / "out" / name), expected)
     assert (report.files, report.verified, report.is_complete) == (4, 4, True)
     assert f"{100 * report.coverage:.1f} %" in report.to_text()
+
+
+def test_statistics_hold_tables_4_and_5_of_a_set_that_was_audited(tmp_path: Path, store: PredictionStore) -> None:
+    plain = export_labels(store, recipe(store), tmp_path / "plain", kinds=["statistics"])
+    assert not (tmp_path / "plain/statistics/table4.csv").exists()
+    counts = AuditHistogram(store.class_set.num_classes)
+    for image_id in store.image_ids:
+        maps = store.maps(image_id)
+        counts.update(maps, np.where(np.arange(maps.label.size).reshape(maps.label.shape) % 3 == 0, 0, maps.label))
+    keep_counts(store, Targets.of(store.manifest), counts)
+    foretold = export_labels(store, recipe(store), tmp_path / "out", kinds=["statistics"], dry_run=True)
+    done = export_labels(store, recipe(store), tmp_path / "out", kinds=["statistics"])
+    assert foretold.files == done.files == plain.files + 2
+    rows = list(csv.DictReader((tmp_path / "out/statistics/table4.csv").open()))
+    expected = audit(counts, store.histogram(), RULE, store.class_set.names).rows()
+    assert [float(row["esl_coverage"] or -1) for row in rows] == [row["esl_coverage"] or -1 for row in expected]
+    assert [row["ssl_error_rate"] for row in rows] == [
+        "" if (v := row["ssl_error_rate"]) is None else str(v) for row in expected
+    ]
+    sweep = list(csv.DictReader((tmp_path / "out/statistics/table5.csv").open()))
+    assert [row["nu_star"] for row in sweep] == ["0.05", "0.1", "0.15", "0.2", "0.3", "median"]
+    assert float(sweep[4]["esl_error_rate"]) == expected[-1]["esl_error_rate"]  # the rule's own nu*
 
 
 def test_the_manifest_says_what_was_done(tmp_path: Path, store: PredictionStore) -> None:
