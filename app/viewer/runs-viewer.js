@@ -63,6 +63,8 @@ export class RunsViewer {
     const session = sessionFor(this.api, sid);
     try {
       await session.ready();
+      if (this.session !== session) this.unwatch?.();
+      if (this.session !== session) this.unwatch = session.on('histogram', () => this.screen?.form?.changed());
       this.session = session;
     } catch { /* the store is gone: there are no thresholds on screen */ }
     this.screen?.form?.changed();

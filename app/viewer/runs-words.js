@@ -99,3 +99,9 @@ export function resourcesInWords(resources) {
   const memory = resources.memory_free === null ? '' : ` · ${gb(resources.memory_free)} of memory free`;
   return `Checkpoints: up to ${gb(resources.disk_needed)} of ${gb(resources.disk_free)} free disk${memory}`;
 }
+
+/** Runs that were active before and are not now: [[name, state]]. */
+export function endedSince(before, now) {
+  const active = new Set(before.filter((row) => ACTIVE.has(stateOf(row))).map((row) => row.name));
+  return now.filter((row) => active.has(row.name) && !ACTIVE.has(stateOf(row))).map((row) => [row.name, stateOf(row)]);
+}

@@ -6,6 +6,7 @@ import { resourcesInWords, showDuration } from './runs-words.js';
 import { copyRule } from './thresholds.js';
 import { AdvancedFields } from './train-advanced.js';
 import { DataCheck, splitsOf } from './train-check.js';
+import { coverageNote } from './train-coverage.js';
 import { KINDS, MAIN_FIELDS, advancedFields, changedValues, faultOf, freeName, nameFault, screenNote, secondsPerStep, showField, withSchedule } from './train-fields.js';
 import { CRITERIA, Field, choiceInput, copyBlock, fieldFor, textInput } from './train-inputs.js';
 
@@ -210,7 +211,7 @@ export class TrainForm {
     const { session } = this.context;
     const rule = session()?.info ? session().rule : null;
     this.recipeNote.hidden = !this.kind.isScreen;
-    if (this.kind.isScreen) setText(this.recipeNote, rule ? screenNote(this.kind, this.isBalanced, rule, session().info.name) : 'No store is open in this page: there are no thresholds on screen.');
+    if (this.kind.isScreen) setText(this.recipeNote, rule ? `${screenNote(this.kind, this.isBalanced, rule, session().info.name)}${this.kind.id === 'self' && !this.isBalanced ? coverageNote(session(), this.criterion.value) : ''}` : 'No store is open in this page: there are no thresholds on screen.');
     this.show(this.ownFaults());
     if (this.kind.id !== 'extract' && this.fields.length) this.check.ask(splitsOf((path) => this.value(path), this.dataRoot.value.trim()));
     else if (this.dataset.value && this.split.value) this.check.ask(splitsOf((path) => ({ 'source.dataset': this.dataset.value, 'source.split': this.split.value })[path] ?? '', this.dataRoot.value.trim()));

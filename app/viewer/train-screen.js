@@ -6,7 +6,7 @@ import { ask } from './runs-dialog.js';
 import { RunPage } from './runs-page.js';
 import { RunsQueue } from './runs-queue.js';
 import { RunsTable } from './runs-table.js';
-import { ACTIVE, stateOf } from './runs-words.js';
+import { ACTIVE, endedSince, stateOf } from './runs-words.js';
 import { ruleToJson } from './thresholds.js';
 import { TrainForm } from './train-form.js';
 
@@ -69,6 +69,7 @@ export class TrainScreen {
   }
 
   take(answer) {
+    this.tellEnds(answer.runs);
     this.rows = answer.runs;
     this.table.set(answer.runs);
     this.queue.set(answer.queue);
@@ -77,6 +78,11 @@ export class TrainScreen {
     if (row) this.page.update(row);
     this.notice(answer.queue);
     this.context.onrows?.(answer.runs);
+  }
+
+  /** Runs that ended since the last look are said, wherever on this screen one is. */
+  tellEnds(rows) {
+    for (const [name, state] of endedSince(this.rows ?? [], rows)) this.context.say(`${name} is ${state}.`);
   }
 
   /** An extraction that this page started and that left the queue: its store can be opened. */

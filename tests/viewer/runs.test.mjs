@@ -7,7 +7,8 @@ import { placeAfterMove } from '../../app/viewer/runs-queue.js';
 import { spread } from '../../app/viewer/runs-samples.js';
 import { RunSeries, bounds, nearest, smooth, thin, ticks } from '../../app/viewer/runs-series.js';
 import { arrange, rowsInView, ruleName } from '../../app/viewer/runs-table-model.js';
-import { adviceFor, configDiff, flatten, resourcesInWords, showDuration, stateOf } from '../../app/viewer/runs-words.js';
+import { coverageInWords } from '../../app/viewer/train-coverage.js';
+import { adviceFor, configDiff, endedSince, flatten, resourcesInWords, showDuration, stateOf } from '../../app/viewer/runs-words.js';
 import { problemOf, splitsOf } from '../../app/viewer/train-check.js';
 import { changedValues, faultOf, freeName, nameFault, screenNote, searchFields, secondsPerStep, withSchedule } from '../../app/viewer/train-fields.js';
 
@@ -213,4 +214,20 @@ test('a run does not begin on data that the check found unfit', () => {
   const unfit = { stops_a_run: true, findings: [{ level: 'note', message: 'a' }, { level: 'fault', message: 'b' }] };
   assert.equal(problemOf([unfit]), 'b');
   assert.equal(problemOf([{ ...unfit, stops_a_run: false }]), '');
+});
+
+test('runs that ended since the last look are named with how they ended', () => {
+  const before = [{ name: 'a', state: 'running' }, { name: 'b', state: 'running' }, { name: 'c', state: 'done' }];
+  const now = [{ name: 'a', state: 'done' }, { name: 'b', state: 'crashed' }, { name: 'c', state: 'done' }, { name: 'd', state: 'done' }];
+  assert.deepEqual(endedSince(before, now), [['a', 'done'], ['b', 'crashed']]);
+  assert.deepEqual(endedSince([], now), []);
+});
+
+test('what would be trained on is said with the classes that get least, and those that get nothing', () => {
+  const counts = new Float64Array(4 * 3 * 4); // [class, truth, {neither, SSL, ESL, both}]
+  counts.set([50, 0, 0, 50], 0); // class 0: half by both
+  counts.set([90, 0, 10, 0], 12); // class 1: a tenth by ESL alone
+  counts.set([40, 0, 0, 0], 24); // class 2: nothing; class 3 is not predicted
+  assert.equal(coverageInWords(counts, ['road', 'pole', 'bus', 'sky'], 'esl'), '25.0 % of the set is kept; least of pole 10.0 %, road 50.0 %; nothing of bus.');
+  assert.equal(coverageInWords(counts, ['road', 'pole', 'bus', 'sky'], 'ssl'), '20.8 % of the set is kept; least of road 50.0 %; nothing of pole, bus.');
 });
