@@ -7,6 +7,7 @@ const LEAST = 3;
 /** @param counts [class, truth, state] of the set at the thresholds; @param part `esl` or `ssl` */
 export function coverageInWords(counts, names, part) {
   const { rows, all } = summarise(counts, names.length);
+  if (all.pixels === 0) return ''; // nothing is counted yet
   const seen = rows.map((row, c) => ({ name: names[c], kept: row[part].kept, of: row.pixels })).filter((row) => row.of > 0);
   const none = seen.filter((row) => row.kept === 0).map((row) => row.name);
   const least = seen.filter((row) => row.kept > 0).sort((p, q) => p.kept / p.of - q.kept / q.of).slice(0, LEAST);
@@ -17,6 +18,7 @@ export function coverageInWords(counts, names, part) {
 
 /** The same for the thresholds on screen, after a space; '' while the set is not counted. */
 export function coverageNote(session, criterion) {
-  if (!session.histogram) return '';
-  return ` ${coverageInWords(session.histogram.at(session.thresholds), session.info.class_names, criterion === 'max_prob' ? 'ssl' : 'esl')}`;
+  if (!session.histogram || session.histogramImages === 0) return '';
+  const isPart = session.histogramImages < session.info.num_images;
+  return `${isPart ? ` Of ${session.histogramImages} images counted so far:` : ''} ${coverageInWords(session.histogram.at(session.thresholds), session.info.class_names, criterion === 'max_prob' ? 'ssl' : 'esl')}`;
 }

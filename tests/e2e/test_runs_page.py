@@ -353,3 +353,29 @@ def test_images_of_a_comparison_are_ordered_by_what_changes(
     playwright.expect(images.first).to_contain_text(store.image_ids[2])
     playwright.expect(images.nth(1)).to_contain_text("· 0 px")
     playwright.expect(page.locator(".esl-two-side")).not_to_contain_text("0.0 % of the pixels differ")
+
+
+def test_thresholds_may_come_from_another_store(page: Any, address: str, desk: RunDesk, tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    fields = {
+        k: getattr(store.manifest, k)
+        for k in ("dataset", "root", "split", "class_set", "image_ids", "map_size", "logits_shape")
+    }
+    model = {"name": "training set", "sha256": "3" * 64}
+    with PredictionStore.create(tmp_path / "other", StoreManifest(**fields, model=model)) as other:
+        for k, image_id in enumerate(store.image_ids):
+            other.write(image_id, logits_of(k, confidence=2.0))
+        other.finish()
+    opened = [desk.library.open(tmp_path / name, name) for name in ("store", "other")]  # type: ignore[attr-defined]
+    for one in opened:
+        assert desk.library.numbers(one).wait(60)  # type: ignore[attr-defined]
+    own, borrowed = (one.medians()[1].tolist() for one in opened)
+    assert own != borrowed
+    visit(page, address, f"?screen=thresholds#s={opened[0].sid}")
+    now = "[...document.getElementById('host').__esl.thresholds().nu]"
+    page.wait_for_function("document.getElementById('host').__esl?.session.info")
+    page.evaluate("document.getElementById('host').__esl.setRule({mode: 'median'})")
+    page.wait_for_function(f"(want) => JSON.stringify({now}) === JSON.stringify(want)", arg=own)
+    page.get_by_label("Medians of").select_option(label="medians of other")
+    page.wait_for_function(f"(want) => JSON.stringify({now}) === JSON.stringify(want)", arg=borrowed)
+    playwright.expect(page.locator(".esl-top").get_by_text("medians of other")).to_be_visible()

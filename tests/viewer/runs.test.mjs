@@ -229,5 +229,6 @@ test('what would be trained on is said with the classes that get least, and thos
   counts.set([90, 0, 10, 0], 12); // class 1: a tenth by ESL alone
   counts.set([40, 0, 0, 0], 24); // class 2: nothing; class 3 is not predicted
   assert.equal(coverageInWords(counts, ['road', 'pole', 'bus', 'sky'], 'esl'), '25.0 % of the set is kept; least of pole 10.0 %, road 50.0 %; nothing of bus.');
+  assert.equal(coverageInWords(new Float64Array(48), ['road', 'pole', 'bus', 'sky'], 'esl'), '');
   assert.equal(coverageInWords(counts, ['road', 'pole', 'bus', 'sky'], 'ssl'), '20.8 % of the set is kept; least of road 50.0 %; nothing of pole, bus.');
 });
