@@ -166,8 +166,8 @@ _DEMO = TranslationConfig(
     generator_width=32,
     discriminator_width=32,
     batch_size=1,
-    steps=2000,
-    constant_steps=1000,
+    steps=1500,
+    constant_steps=750,
     save_every=100,
 )
 
