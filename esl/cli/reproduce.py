@@ -41,7 +41,7 @@ def reproduce(
     """Run the trials of a table or figure that have no row yet, then write it. Stopped or killed, the same command goes on.
 
     Args:
-        table: table1 to table5, figure1, figure2, or paper for all of them.
+        table: table1 to table5, figure1, figure2, paper for all of them, or mu_sweep (Table 5 for SSL and mu*).
         preset: a benchmark (demo, camvid_day_dusk, gta5_cityscapes, ...) or one of its presets.
         data_root: folder of every data set of the benchmark, or one that holds their folders.
         init_weights: weights that every training starts from.

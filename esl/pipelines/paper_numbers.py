@@ -8,6 +8,7 @@ from esl.pipelines.tables import Cell, Table, number, signed
 
 PAPER_TABLES = Path(__file__).resolve().parents[2] / "assets" / "paper" / "tables.json"
 """Tables 1 to 5 as printed."""
+PAPER_NAMES = ("table1", "table2", "table3", "table4", "table5")
 _MEANS = {"table2": ("mIoU", "mIoU*"), "table4": ("global",)}
 """Last columns of a table, where they are not mIoU alone."""
 
@@ -18,10 +19,9 @@ def paper_table(name: str) -> Table:
     Raises:
         DataError: there is no such table.
     """
-    tables = read_json(PAPER_TABLES)
-    if name not in tables or name == "source":
+    if name not in PAPER_NAMES:
         raise DataError(f"The paper's tables are table1 to table5; got {name!r}.")
-    table = tables[name]
+    table = read_json(PAPER_TABLES)[name]
     title = f"Paper, {table['title']}"
     if name == "table5":
         header = ("Threshold", "", *table["columns"])

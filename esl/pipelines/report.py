@@ -10,7 +10,8 @@ from pathlib import Path
 from esl.classes import CITYSCAPES_7, CITYSCAPES_16, CITYSCAPES_19, SUBSET_13, SUBSET_16, ClassSet, class_set
 from esl.errors import DataError
 from esl.files import write_text
-from esl.pipelines.paper_numbers import paper_table, strategy_name
+from esl.labeling.thresholds import ThresholdRule
+from esl.pipelines.paper_numbers import PAPER_NAMES, paper_table, strategy_name
 from esl.pipelines.tables import Cell, Table, mark_best, number, signed
 from esl.store.experiments import STRATEGIES, ExperimentRow
 
@@ -22,7 +23,11 @@ _NAMES = {
     "bdl_step1": "BDL (step 1)", "bdl_step2": "BDL (step 2)",
 }  # fmt: skip
 _PAPER_TABLE_OF = {"gta5_cityscapes": "table1", "synthia_cityscapes": "table2", "synthia_mapillary": "table3"}
-_SWEEP = ("0.05", "0.1", "0.15", "0.2", "0.3", "median")
+_SWEEPS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "nu_star": ("esl", "nu*", ("0.05", "0.1", "0.15", "0.2", "0.3", "median")),
+    "mu_star": ("ssl", "mu*", ("0.5", "0.7", "0.8", "0.9", "0.95", "median")),
+}
+"""Threshold of a sweep -> strategy, how it is written, columns; the default is among them."""
 _MIOU13_WITHIN_16 = tuple(SUBSET_16.index(i) for i in SUBSET_13)
 
 
@@ -143,18 +148,19 @@ def _audit_notes(audited: Sequence[ExperimentRow], shown: Sequence[str]) -> tupl
     return (f"Kept: {coverage}. {f'Protocol: {counted}. ' if counted else ''}{_origin(audited)}",)
 
 
-def sweep_table(rows: Sequence[ExperimentRow], method: str) -> Table:
-    """mIoU of ESL against nu*, with the baseline and the median-only limit. Paper: Table 5."""
+def sweep_table(rows: Sequence[ExperimentRow], method: str, threshold: str = "nu_star") -> Table:
+    """mIoU of ESL against nu*, or of SSL against mu*, with the baseline and the median-only limit. Paper: Table 5."""
+    strategy, written, values = _SWEEPS[threshold]
     benchmark, _ = _one_benchmark(rows)
     common = _of_one_setting(rows)[1]
     mine = [r for r in rows if r.method == method and _without_sweep(r) == common]
     picks: list[tuple[str, Callable[[ExperimentRow], bool]]] = [("Baseline", lambda r: r.strategy == "none")]
-    picks += [(value, _at_nu_star(value)) for value in _SWEEP]
+    picks += [(value, _at(threshold, value)) for value in values]
     columns = [[r for r in mine if pick(r)] for _, pick in picks]
     flags = mark_best([[_mean(r.miou for r in column) for column in columns]])[0]
     cells = [Cell(text=_with_deviation([r.miou for r in c]), is_best=flag) for c, flag in zip(columns, flags)]
     return Table(
-        title=f"Influence of nu* in ESL ({_name(method)}, {benchmark}), mIoU (%)",
+        title=f"Influence of {written} in {strategy_name(strategy)} ({_name(method)}, {benchmark}), mIoU (%)",
         header=("Threshold", "", *(label for label, _ in picks)),
         rows=((Cell(text="mIoU"), Cell(text=""), *cells),),
         notes=_provenance_notes([r for column in columns for r in column]),
@@ -162,7 +168,7 @@ def sweep_table(rows: Sequence[ExperimentRow], method: str) -> Table:
 
 
 def write_report(rows: Sequence[ExperimentRow], out_dir: Path, *, sweep_method: str = "advent") -> list[Path]:
-    """Write every table the rows allow as `.md`, `.csv` and `.tex`, each with the paper's (`_paper.csv` of its own).
+    """Write every table the rows allow as `.md`, `.csv` and `.tex`, with the paper's where it has one (`_paper.csv`).
 
     A benchmark of the paper has one table of scores. Another one with the 19 classes stands in for all three: its
     predictions are also scored over the 16 classes of Table 2 and, merged, over the seven of Table 3.
@@ -181,15 +187,16 @@ def write_report(rows: Sequence[ExperimentRow], out_dir: Path, *, sweep_method: 
         tables["table4"] = error_table(rows, sweep_method)
     if any(r.method == sweep_method and "nu_star" in r.setting for r in rows):
         tables["table5"] = sweep_table(rows, sweep_method)
+    if any(r.method == sweep_method and "mu_star" in r.setting for r in rows):
+        tables["mu_sweep"] = sweep_table(rows, sweep_method, "mu_star")
     written = []
     for name, table in tables.items():
-        paper = paper_table(name)
-        forms = {
-            ".md": f"{table.to_markdown()}\n{paper.to_markdown()}",
-            ".csv": table.to_csv(),
-            "_paper.csv": paper.to_csv(),
-            ".tex": f"{table.to_latex()}\n{paper.to_latex()}",
-        }
+        forms = {".md": table.to_markdown(), ".csv": table.to_csv(), ".tex": table.to_latex()}
+        if name in PAPER_NAMES:
+            paper = paper_table(name)
+            forms[".md"] += f"\n{paper.to_markdown()}"
+            forms[".tex"] += f"\n{paper.to_latex()}"
+            forms["_paper.csv"] = paper.to_csv()
         for ending, text in forms.items():
             written.append(out_dir / f"{benchmark}_{name}{ending}")
             write_text(written[-1], text)
@@ -206,14 +213,16 @@ def _one_benchmark(rows: Sequence[ExperimentRow]) -> tuple[str, ClassSet]:
 
 def _of_one_setting(rows: Sequence[ExperimentRow]) -> tuple[list[ExperimentRow], Mapping[str, float | str]]:
     """Rows of the preset as it is; where there are none, those of the setting with most rows, e.g. of a short trial."""
-    settings = [_without_sweep(row) for row in rows if "nu_star" not in row.setting] or list(map(_without_sweep, rows))
+    settings = [_without_sweep(row) for row in rows if not _SWEEPS.keys() & row.setting] or list(
+        map(_without_sweep, rows)
+    )
     chosen = {} if {} in settings else max(settings, key=lambda s: (settings.count(s), str(sorted(s.items()))))
     return [row for row in rows if dict(row.setting) == chosen], chosen
 
 
 def _without_sweep(row: ExperimentRow) -> dict[str, float | str]:
-    """The setting but for nu*, in which the rows of Table 5 differ."""
-    return {name: value for name, value in row.setting.items() if name != "nu_star"}
+    """The setting but for nu* and mu*, in which the rows of a sweep differ."""
+    return {name: value for name, value in row.setting.items() if name not in _SWEEPS}
 
 
 def _methods(rows: Iterable[ExperimentRow]) -> list[str]:
@@ -225,11 +234,16 @@ def _name(method: str) -> str:
     return _NAMES.get(method, method)
 
 
-def _at_nu_star(value: str) -> Callable[[ExperimentRow], bool]:
+def _at(threshold: str, value: str) -> Callable[[ExperimentRow], bool]:
     if value == "median":
-        return lambda r: r.strategy == "median" and "nu_star" not in r.setting
-    # The default has no setting of its own.
-    return lambda r: r.strategy == "esl" and r.setting.get("nu_star", 0.1) == float(value)
+        return lambda r: r.strategy == "median" and not _SWEEPS.keys() & r.setting
+    # The default has no setting of its own, and a row of the other sweep is no row of this one.
+    default, strategy = getattr(ThresholdRule(), threshold), _SWEEPS[threshold][0]
+    return lambda r: (
+        r.strategy == strategy
+        and r.setting.get(threshold, default) == float(value)
+        and not r.setting.keys() & (_SWEEPS.keys() - {threshold})
+    )
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

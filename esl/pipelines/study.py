@@ -14,13 +14,15 @@ from esl.errors import ConfigError
 from esl.pipelines.bdl_strategies import KNOWN, TRANSLATED
 from esl.presets import PRESETS, STRATEGIES, placed_data, preset
 
-TABLES = ("table1", "table2", "table3", "table4", "table5", "paper")
+TABLES = ("table1", "table2", "table3", "table4", "table5", "mu_sweep", "paper")
 FIGURES = ("figure1", "figure2")
 """Drawn from the store that ESL's trial of the first seed learned from."""
 PLAIN = ("none", "it")
 """Strategies without pseudo-labels."""
 NU_SWEEP = (0.05, 0.15, 0.2, 0.3)
 """nu* of Table 5 beside the default 0.1."""
+MU_SWEEP = (0.5, 0.7, 0.8, 0.95)
+"""mu* of the same sweep for SSL, which the paper does not have, beside the default 0.9."""
 
 _SCORED_ON: Mapping[str, DataConfig] = {
     "demo": DataConfig(dataset="demo", split="target_val", size=(256, 512)),
@@ -100,7 +102,8 @@ def trials_of(
     """The trials behind a table, all of one seed before the next one.
 
     Args:
-        table: one of `TABLES` or `FIGURES`; `paper` is Tables 1 to 5 of a benchmark together.
+        table: one of `TABLES` or `FIGURES`; `paper` is Tables 1 to 5 of a benchmark together, `mu_sweep` is Table 5 for
+            SSL and mu*.
         name: a benchmark, or a preset: then its method alone, and in Tables 1 to 3 its strategy alone with its baseline.
         seeds: at least one.
         methods: in place of the benchmark's own.
@@ -129,6 +132,8 @@ def trials_of(
             found += [replace(base, strategy=s) for s in strategies]
             if table in ("table5", "paper") and method == method_of_labels(methods):
                 found += [replace(base, strategy="esl", setting={"nu_star": nu}) for nu in NU_SWEEP]
+            if table == "mu_sweep" and method == method_of_labels(methods):
+                found += [replace(base, strategy="ssl", setting={"mu_star": mu}) for mu in MU_SWEEP]
     return found
 
 
@@ -140,7 +145,7 @@ def method_of_labels(methods: Sequence[str]) -> str:
 def _methods_of(name: str, benchmark: str, table: str) -> tuple[str, ...]:
     if name != benchmark:
         return (PRESETS[name].method.name,)
-    if table in ("table4", "table5", *FIGURES):
+    if table in ("table4", "table5", "mu_sweep", *FIGURES):
         return ("advent",)
     order = ("source_only", "advent", "minent", "adaptsegnet")
     return tuple(m for m in order if f"{benchmark}_{m}" in PRESETS)
@@ -151,6 +156,8 @@ def _strategies_of(name: str, table: str) -> tuple[str, ...]:
         return ("none", "ssl", "esl")
     if table == "table5":
         return ("none", "esl", "median")
+    if table == "mu_sweep":
+        return ("none", "ssl", "median")
     own, every = name.rsplit("_", maxsplit=1)[-1], ("none", "ssl", "esl", "median")
     if table == "paper":  # Table 4 needs SSL and ESL, Table 5 the median
         return every if own not in STRATEGIES or own in every else (*every, own)

@@ -105,6 +105,25 @@ def test_the_sweep_takes_the_default_nu_star_as_its_point_one() -> None:
     assert [c.is_best for c in table.rows[0][2:]] == [False, True, False, False, False, False, False]
 
 
+def test_the_sweep_of_mu_star_is_ssls_own_and_has_no_table_of_the_paper(tmp_path: Path) -> None:
+    swept = [
+        replace(BASE, strategy="ssl", setting={"mu_star": mu}, miou=miou) for mu, miou in ((0.5, 44.0), (0.95, 48.0))
+    ]
+    both = [*rows(), *swept]
+    table = sweep_table(both, "advent", "mu_star")
+    assert table.header[2:] == ("Baseline", "0.5", "0.7", "0.8", "0.9", "0.95", "median")
+    cells = [c.text for c in table.rows[0][2:]]
+    ssl_default = [r.miou for r in rows() if (r.method, r.strategy, dict(r.setting)) == ("advent", "ssl", {})]
+    assert (cells[1], cells[5], cells[2]) == ("44.0", "48.0", "")
+    assert ssl_default
+    assert cells[4].startswith(f"{sum(ssl_default) / len(ssl_default):.1f}")
+    assert sweep_table(both, "advent") == sweep_table(rows(), "advent"), "a sweep does not see the other's rows"
+    assert miou_table(both) == miou_table(rows())
+    names = {p.name for p in write_report(both, tmp_path)}
+    assert {f"synthia_mapillary_mu_sweep{s}" for s in (".md", ".csv", ".tex")} <= names
+    assert "synthia_mapillary_mu_sweep_paper.csv" not in names
+
+
 def test_the_papers_rows_average_to_their_printed_means_but_one() -> None:
     for name, width in (("table1", 19), ("table2", 16), ("table3", 7)):
         for row in paper_table(name).rows:
