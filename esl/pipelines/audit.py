@@ -10,6 +10,7 @@ from esl.errors import ConfigError, DataError
 from esl.files import read_json, write_json
 from esl.labeling.audit import AuditHistogram, audit
 from esl.labeling.audit_report import AuditReport, ClassBalancedSetting
+from esl.labeling.calibration import Calibration, calibration
 from esl.labeling.class_balanced import class_balanced_thresholds
 from esl.labeling.comparison import BoundaryCounts
 from esl.labeling.thresholds import ScoreHistogram, ThresholdRule, Thresholds
@@ -39,6 +40,8 @@ class StoreAudit:
     report: AuditReport
     boundary: Shares | None
     """Shares near borders as of `BoundaryCounts.shares`; None where they were not asked for."""
+    calibration: Calibration | None = None
+    """Before any threshold; None where it was not asked for."""
     store_hash: str
     num_images: int
     num_labelled: int
@@ -58,6 +61,8 @@ class StoreAudit:
             "is_complete": self.is_complete,
             **self.report.to_json(),
         }
+        if self.calibration is not None:
+            value["calibration"] = self.calibration.to_json()
         return value if self.boundary is None else {**value, "boundary": self.boundary}
 
     def to_text(self) -> str:
@@ -72,6 +77,8 @@ class StoreAudit:
         lines += ["", self.report.to_text()]
         if self.boundary is not None:
             lines += _boundary_lines(self.boundary)
+        if self.calibration is not None:
+            lines += ["", self.calibration.to_text()]
         return "\n".join(lines)
 
 
@@ -82,6 +89,7 @@ def audit_store(
     labels: Labels | None = None,
     scores: ScoreHistogram | None = None,
     with_boundary: bool = False,
+    with_calibration: bool = False,
     portion: float | None = None,
     sample_every: int = 1,
     prior_path: Path = Path(),
@@ -101,6 +109,7 @@ def audit_store(
         labels: ground truth; by default that of the data set which the store names. None may be there at all.
         scores: where medians and CBST's thresholds come from; by default this store.
         with_boundary: also count how near to borders the kept pixels lie.
+        with_calibration: also say how sure and how right the network is, and which score tells wrong from right.
         portion: also audit CBST's labels, of this share of each predicted class; a pass per portion and rule.
         sample_every: CBST counts every n-th pixel of a class; 1 is exact.
         prior_path: CBST-SP's file of spatial priors; the empty path is CBST.
@@ -142,6 +151,7 @@ def audit_store(
     return StoreAudit(
         report=report,
         boundary=boundary,
+        calibration=calibration(histogram, store.class_set.names) if with_calibration else None,
         store_hash=store.store_hash,
         num_images=store.num_done,
         num_labelled=sum(map(labels.has_label, done_images(store))),

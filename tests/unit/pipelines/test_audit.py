@@ -42,6 +42,20 @@ def test_a_second_rule_opens_no_label(tmp_path: Path) -> None:
     assert again.to_json() == first.to_json() != other.to_json()
 
 
+def test_calibration_is_said_where_it_is_asked_for_and_opens_no_label_again(tmp_path: Path) -> None:
+    store, labels = fill_store(tmp_path / "s"), FakeLabels()
+    plain = audit_store(store, RULE, labels=labels)
+    asked = audit_store(store, RULE, labels=labels, with_calibration=True)
+    assert labels.opened == len(IDS)
+    assert "calibration" not in plain.to_json()
+    assert "AUROC" not in plain.to_text()
+    assert asked.to_json()["calibration"]["global"]["num_labelled"] == sum(
+        row["num_labelled"] for row in asked.to_json()["calibration"]["classes"]
+    )
+    assert "AUROC entropy %" in asked.to_text()
+    assert {k: v for k, v in asked.to_json().items() if k != "calibration"} == plain.to_json()
+
+
 def test_a_changed_label_is_counted_anew_and_old_counts_are_forgotten(tmp_path: Path) -> None:
     store, labels = fill_store(tmp_path / "s"), FakeLabels()
     audit_store(store, RULE, labels=labels, with_boundary=True)
