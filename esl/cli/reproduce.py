@@ -59,9 +59,9 @@ def reproduce(
         dry_run: print the exact plan and run nothing.
     """
     from esl.labeling.thresholds import ThresholdRule
-    from esl.pipelines.reproduce import StudyPlaces
     from esl.pipelines.reproduce import reproduce as run_study
     from esl.pipelines.study import FIGURES, method_of_labels, trials_of
+    from esl.pipelines.study_places import StudyPlaces
     from esl.pipelines.study_plan import Rate, describe_plan
 
     trials = trials_of(table, preset, seeds, methods, strategies)

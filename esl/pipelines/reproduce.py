@@ -5,7 +5,7 @@ Each finished trial is a row on disk at once, and is skipped next time: a study 
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,63 +14,16 @@ from esl.config.form import command_flags
 from esl.files import read_json
 from esl.pipelines.row_facts import audited_labels, provenance, scores_in_percent
 from esl.pipelines.run_record import Accelerator
+from esl.pipelines.same_labels import finished_twin
 from esl.pipelines.self_train import ProgressOf, SelfTraining, self_train
 from esl.pipelines.study import Trial, scored_on
+from esl.pipelines.study_places import StudyPlaces
 from esl.pipelines.train import train
-from esl.pipelines.translate_apply import MANIFEST, on_translated_source, require_translated
-from esl.presets import preset, with_data_root
+from esl.pipelines.translate_apply import MANIFEST
+from esl.presets import preset
 from esl.progress import no_progress
-from esl.store.experiments import ExperimentRow, read_rows, row_key, write_row
+from esl.store.experiments import ExperimentRow, read_rows, write_row
 from esl.training.guards import StopRequest, stop_on_signals
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyPlaces:
-    """Where a study reads and writes."""
-
-    work_dir: Path
-    """Runs and stores; may be deleted once the rows are there."""
-    rows_dir: Path
-    """Finished rows, e.g. `docs/results/rows`."""
-    data_root: Path = Path()
-    init_weights: Path = Path()
-    translated: Path = Path()
-    """A result of `translate apply` on the source split: what strategies `it` and `...+it` train on."""
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    """Top-level settings in place of the presets', e.g. `{"steps": 100}`; they are part of each row's `setting`."""
-
-    def config(self, trial: Trial) -> TrainConfig:
-        """A trial's config with its paths."""
-        config = trial.config(self.overrides)
-        config = with_data_root(config, self.data_root) if self.data_root != Path() else config
-        if trial.is_translated:
-            require_translated(self.translated, config.source)
-            config = on_translated_source(config, self.translated)
-        return replace(config, init_weights=self.init_weights) if self.init_weights != Path() else config
-
-    def run_of(self, trial: Trial) -> Path:
-        """The run of a trial's baseline."""
-        return self.work_dir / trial.benchmark / trial.baseline.name / "run"
-
-    def experiment_of(self, trial: Trial) -> Path:
-        """The experiment of a trial with pseudo-labels."""
-        return self.work_dir / trial.benchmark / trial.name
-
-    def row_of(self, trial: Trial) -> Path:
-        """Where a trial's row is or will be."""
-        return (
-            self.rows_dir
-            / trial.benchmark
-            / f"{row_key(trial.method, trial.strategy, self.setting(trial), trial.seed)}.json"
-        )
-
-    def store_of(self, trial: Trial) -> Path:
-        """The store whose pseudo-labels a trial learns from."""
-        return self.experiment_of(trial) / "round_0" / "store"
-
-    def setting(self, trial: Trial) -> dict[str, float | str]:
-        """What a row's numbers depend on beside method, strategy and seed."""
-        return {**trial.setting, **self.overrides}
 
 
 def missing(trials: Sequence[Trial], places: StudyPlaces, *, with_stores: bool = False) -> list[Trial]:
@@ -104,6 +57,11 @@ def reproduce(
         for trial in missing(trials, places, with_stores=with_stores):
             if stop:
                 break
+            twin = None if with_stores else finished_twin(trial, places, trials)
+            if twin is not None:
+                say(f"{trial.benchmark}: {trial.name} would learn from the labels of {twin.key}; its row is the same.")
+                write_row(places.rows_dir, _row_like(twin, trial, places))
+                continue
             say(f"{trial.benchmark}: {trial.name}")
             _run(trial, places, accelerator, progress_of, stop, say)
     benchmarks = sorted({trial.benchmark for trial in trials})
@@ -209,6 +167,16 @@ def _row(
             "wall_seconds": round(seconds, 1),
             "command": command_of(trial, places),
         },
+    )
+
+
+def _row_like(twin: ExperimentRow, trial: Trial, places: StudyPlaces) -> ExperimentRow:
+    """The row of a trial whose training another one has done already; says whose."""
+    return replace(
+        twin,
+        strategy=trial.strategy,
+        setting=places.setting(trial),
+        provenance={**twin.provenance, "command": command_of(trial, places), "same_labels_as": twin.key},
     )
 
 

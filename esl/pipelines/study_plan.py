@@ -12,9 +12,10 @@ from esl.config.form import command_flags
 from esl.data.known import expected_count
 from esl.data.opening import open_dataset
 from esl.errors import EslError
-from esl.pipelines.reproduce import StudyPlaces, missing
+from esl.pipelines.reproduce import missing
 from esl.pipelines.resources import checkpoint_bytes, disk_free
 from esl.pipelines.study import Trial, scored_on
+from esl.pipelines.study_places import StudyPlaces
 from esl.presets import preset
 from esl.store.experiments import read_rows
 

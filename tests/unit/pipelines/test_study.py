@@ -11,9 +11,10 @@ from esl.classes import CITYSCAPES_7
 from esl.cli import main
 from esl.errors import ConfigError, DataError
 from esl.files import write_json
-from esl.pipelines.reproduce import StudyPlaces, command_of, missing
+from esl.pipelines.reproduce import command_of, missing, reproduce
 from esl.pipelines.row_facts import audited_labels
 from esl.pipelines.study import Trial, benchmark_of, scored_on, trials_of
+from esl.pipelines.study_places import StudyPlaces
 from esl.pipelines.study_plan import describe_plan, measured_rate
 from esl.presets import placed, preset, with_data_root
 from esl.store.experiments import ExperimentRow, write_row
@@ -128,6 +129,42 @@ def test_a_finished_row_is_skipped_and_other_settings_are_not(tmp_path: Path) ->
     assert missing(trials, places) == trials[1:]
     shorter = StudyPlaces(work_dir=tmp_path, rows_dir=places.rows_dir, overrides={"steps": 5})
     assert missing(trials, shorter) == trials
+
+
+def test_a_trial_with_the_labels_of_a_finished_one_takes_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under all medians nu* decides nothing: ESL there and the median alone are one training."""
+    places = StudyPlaces(work_dir=tmp_path / "work", rows_dir=tmp_path / "rows")
+    done = Trial(benchmark="demo", method="advent", strategy="esl", seed=1, setting={"nu_star": 0.0})
+    same, other = replace(done, strategy="median", setting={}), replace(done, setting={"nu_star": 1.0})
+    elsewhere = [
+        replace(same, seed=2),
+        replace(same, method="minent"),
+        replace(done, strategy="ssl", setting={"mu_star": 1.0}),
+    ]
+    fill_store(places.store_of(done))
+    row = ExperimentRow(
+        benchmark="demo", method="advent", strategy="esl", seed=1, setting={"nu_star": 0.0}, class_set="cityscapes19",
+        split="demo target_val", protocol="p", iou=(50.0,) * 19, miou=50.0, steps=5, provenance={"commit": "abc"},
+    )  # fmt: skip
+    write_row(places.rows_dir, row)
+
+    def train_instead(*arguments: object, **settings: object) -> None:
+        raise DataError("trains")
+
+    monkeypatch.setattr("esl.pipelines.reproduce.train", train_instead)
+    reproduce([done, same], places)
+    written = json.loads(places.row_of(same).read_text())
+    assert (written["strategy"], written["setting"], written["miou"]) == ("median", {}, 50.0)
+    assert written["provenance"]["same_labels_as"] == row.key
+    assert "--pseudo-labels.mode median" in written["provenance"]["command"]
+    for different in (other, *elsewhere):
+        with pytest.raises(DataError, match="trains"):
+            reproduce([done, different], places)
+    places.row_of(same).unlink()
+    with pytest.raises(DataError, match="trains"):
+        reproduce([done, same], places, with_stores=True)
 
 
 def test_the_whole_paper_sweeps_the_method_of_tables_four_and_five() -> None:
