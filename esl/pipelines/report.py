@@ -235,13 +235,15 @@ def _name(method: str) -> str:
 
 
 def _at(threshold: str, value: str) -> Callable[[ExperimentRow], bool]:
-    if value == "median":
+    if value == "median" and threshold == "nu_star":
         return lambda r: r.strategy == "median" and not _SWEEPS.keys() & r.setting
-    # The default has no setting of its own, and a row of the other sweep is no row of this one.
+    # The default has no setting of its own, and a row of the other sweep is no row of this one. SSL's medians stand
+    # alone at mu* = 1: strategy `median` is that of entropy.
     default, strategy = getattr(ThresholdRule(), threshold), _SWEEPS[threshold][0]
+    wanted = 1.0 if value == "median" else float(value)
     return lambda r: (
         r.strategy == strategy
-        and r.setting.get(threshold, default) == float(value)
+        and r.setting.get(threshold, default) == wanted
         and not r.setting.keys() & (_SWEEPS.keys() - {threshold})
     )
 

@@ -107,7 +107,8 @@ def test_the_sweep_takes_the_default_nu_star_as_its_point_one() -> None:
 
 def test_the_sweep_of_mu_star_is_ssls_own_and_has_no_table_of_the_paper(tmp_path: Path) -> None:
     swept = [
-        replace(BASE, strategy="ssl", setting={"mu_star": mu}, miou=miou) for mu, miou in ((0.5, 44.0), (0.95, 48.0))
+        replace(BASE, strategy="ssl", setting={"mu_star": mu}, miou=miou)
+        for mu, miou in ((0.5, 44.0), (0.95, 48.0), (1.0, 47.0))
     ]
     both = [*rows(), *swept]
     table = sweep_table(both, "advent", "mu_star")
@@ -115,6 +116,7 @@ def test_the_sweep_of_mu_star_is_ssls_own_and_has_no_table_of_the_paper(tmp_path
     cells = [c.text for c in table.rows[0][2:]]
     ssl_default = [r.miou for r in rows() if (r.method, r.strategy, dict(r.setting)) == ("advent", "ssl", {})]
     assert (cells[1], cells[5], cells[2]) == ("44.0", "48.0", "")
+    assert cells[6] == "47.0", "SSL's own medians, not the strategy of entropy's"
     assert ssl_default
     assert cells[4].startswith(f"{sum(ssl_default) / len(ssl_default):.1f}")
     assert sweep_table(both, "advent") == sweep_table(rows(), "advent"), "a sweep does not see the other's rows"
