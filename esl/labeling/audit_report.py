@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from esl.labeling.text_table import aligned, percent_text
 from esl.labeling.thresholds import Counts, ThresholdRule, Thresholds
 
 
@@ -235,15 +236,11 @@ class AuditReport:
         blank = tuple("" for _ in header)
         rows = [_cells(row.flat()) for row in (*self.rows_by_class, self.total)]
         lines = [header, blank, *rows[:-1], blank, rows[-1]]
-        widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
         rule = self.rule
         title = f"mu* = {rule.mu_star:g}, nu* = {rule.nu_star:g}, mode {rule.mode}"
         if self.class_balanced is not None:
             title += f"; CBST's portion {self.class_balanced.portion:g}, its rows by the label's own class"
-        text = [title, "wrong: share of wrong labels among the kept ones that have ground truth", ""]
-        for line in lines:
-            cells = [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))]
-            text.append("  ".join(cells).rstrip() if any(line) else "-" * (sum(widths) + 2 * (len(widths) - 1)))
+        text = [title, "wrong: share of wrong labels among the kept ones that have ground truth", "", *aligned(lines)]
         (least, most), (fewest, greatest) = self.total.ssl_only.num_pixels_bounds, self.total.esl_only.num_pixels_bounds
         text += [
             "",
@@ -263,31 +260,27 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     name = f"{row['class']} (absent)" if row["is_absent"] else str(row["class"])
     cells = (
         name,
-        _percent(row["ssl_coverage"]),
-        _percent(row["esl_coverage"]),
-        _percent(row["ssl_error_rate"]),
-        _percent(row["esl_error_rate"]),
-        _percent(row["relative_change"], sign="+"),
+        percent_text(row["ssl_coverage"]),
+        percent_text(row["esl_coverage"]),
+        percent_text(row["ssl_error_rate"]),
+        percent_text(row["esl_error_rate"]),
+        percent_text(row["relative_change"], sign="+"),
         str(row["ssl_only_pixels"]),
-        _percent(row["ssl_only_error_rate"]),
+        percent_text(row["ssl_only_error_rate"]),
         str(row["esl_only_pixels"]),
-        _percent(row["esl_only_error_rate"]),
+        percent_text(row["esl_only_error_rate"]),
     )
     if "cbst_coverage" not in row:
         return cells
     return (
         *cells,
-        _percent(row["cbst_coverage"]),
-        _percent(row["cbst_error_rate"]),
+        percent_text(row["cbst_coverage"]),
+        percent_text(row["cbst_error_rate"]),
         str(row["cbst_only_pixels"]),
-        _percent(row["cbst_only_error_rate"]),
+        percent_text(row["cbst_only_error_rate"]),
         str(row["cbst_relabelled_pixels"]),
-        _percent(row["cbst_relabelled_error_rate"]),
+        percent_text(row["cbst_relabelled_error_rate"]),
     )
-
-
-def _percent(value: float | None, sign: str = "") -> str:
-    return "-" if value is None else f"{100 * value:{sign}.1f}"
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from esl.labeling.audit import AuditHistogram
 from esl.labeling.folds import NUM_BINS
 from esl.labeling.maps import SCALE
+from esl.labeling.text_table import aligned, percent_text
 from esl.labeling.thresholds import Counts
 
 CALIBRATION_BINS = 15
@@ -32,14 +33,14 @@ class CalibrationRow:
     """Pixels with ground truth that were predicted as this class."""
     share: float | None
     """Of all labelled pixels: how much of the prediction is this class."""
-    accuracy: float | None
-    confidence: float | None
+    accuracy: float | None = None
+    confidence: float | None = None
     """Mean max-prob; above `accuracy` the network is surer than it may be."""
-    ece: float | None
+    ece: float | None = None
     """Expected calibration error: mean |accuracy - confidence| of `CALIBRATION_BINS` bins, weighted by pixels."""
-    auroc_max_prob: float | None
+    auroc_max_prob: float | None = None
     """Chance that a right pixel has a higher max-prob than a wrong one (ties count half); 0.5 tells nothing apart."""
-    auroc_entropy: float | None
+    auroc_entropy: float | None = None
     """Chance that a right pixel has a lower entropy than a wrong one."""
 
 
@@ -61,14 +62,10 @@ class Calibration:
     def to_text(self) -> str:
         """The table for a terminal: percentages, `-` where there is nothing to say."""
         rows = [_cells(row) for row in (*self.rows_by_class, self.total)]
-        mean = [_percent(self.within_classes[name]) for name in ("max_prob", "entropy")]
+        mean = [percent_text(self.within_classes[name]) for name in ("max_prob", "entropy")]
         rows.append(("mean of classes", *[""] * (len(_HEADER) - 3), *mean))
-        widths = [max(len(row[k]) for row in (_HEADER, *rows)) for k in range(len(_HEADER))]
-        lines = ["Calibration, and which score tells wrong from right (AUROC; 50 % tells nothing apart)", ""]
-        for row in (_HEADER, *rows):
-            cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]
-            lines.append("  ".join(cells).rstrip())
-        return "\n".join(lines) + "\n"
+        title = "Calibration, and which score tells wrong from right (AUROC; 50 % tells nothing apart)"
+        return "\n".join([title, "", *aligned([_HEADER, *rows])]) + "\n"
 
 
 def calibration(histogram: AuditHistogram, names: Sequence[str]) -> Calibration:
@@ -96,16 +93,7 @@ def _row(name: str, right: Counts, wrong: Counts, every: int) -> CalibrationRow:
     pixels = right[0] + wrong[0]
     total = int(pixels.sum())
     if total == 0:
-        return CalibrationRow(
-            name=name,
-            num_labelled=0,
-            share=0.0 if every else None,
-            accuracy=None,
-            confidence=None,
-            ece=None,
-            auroc_max_prob=None,
-            auroc_entropy=None,
-        )
+        return CalibrationRow(name=name, num_labelled=0, share=0.0 if every else None)
     gap = _in_bins(right[0].astype(np.float64)) - _in_bins(pixels * _CONFIDENCE)
     return CalibrationRow(
         name=name,
@@ -140,8 +128,4 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def _cells(row: CalibrationRow) -> tuple[str, ...]:
     values = (row.share, row.accuracy, row.confidence, row.ece, row.auroc_max_prob, row.auroc_entropy)
-    return (row.name, *map(_percent, values))
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
+    return (row.name, *map(percent_text, values))

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from esl.config import PseudoLabelConfig
-from esl.labeling.thresholds import ThresholdRule
 from esl.pipelines.audit import audit_store
 from esl.presets import STRATEGY_OF_CRITERION
 from esl.store.predictions import PredictionStore
+from esl.training.pseudo_labels import rule_of
 
 
 def scores_in_percent(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,11 +29,10 @@ def audited_labels(store_dir: Path, labels: PseudoLabelConfig) -> dict[str, Any]
     """
     store = PredictionStore.open(store_dir)
     height, width = store.map_size
-    rule = ThresholdRule(mu_star=labels.mu_star, nu_star=labels.nu_star, mode=labels.mode)
     side = STRATEGY_OF_CRITERION[labels.criterion]
     portion = labels.portion if side == "cbst" else None
     report = audit_store(
-        store, rule, portion=portion, sample_every=labels.sample_every, prior_path=labels.spatial_prior
+        store, rule_of(labels), portion=portion, sample_every=labels.sample_every, prior_path=labels.spatial_prior
     ).report
     coverages, errors = (
         [percent(row[f"{side}_{what}"]) for row in report.rows()] for what in ("coverage", "error_rate")

@@ -5,16 +5,16 @@ nu* and the median alone are one and the same training (Table 5's rows differ by
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 
 from esl.config import PseudoLabelConfig
-from esl.labeling.thresholds import ThresholdRule, class_thresholds
+from esl.labeling.thresholds import class_thresholds
 from esl.pipelines.study import Trial
 from esl.pipelines.study_places import StudyPlaces
-from esl.store.experiments import ExperimentRow, read_rows
+from esl.store.experiments import ExperimentRow, read_row
 from esl.store.predictions import PredictionStore
+from esl.training.pseudo_labels import rule_of
 
 
 def finished_twin(trial: Trial, places: StudyPlaces, others: Iterable[Trial]) -> ExperimentRow | None:
@@ -31,13 +31,10 @@ def finished_twin(trial: Trial, places: StudyPlaces, others: Iterable[Trial]) ->
     for other in others:
         if not _is_comparable(trial, other) or not places.row_of(other).exists():
             continue
-        theirs = places.config(other).pseudo_labels
-        if replace(theirs, mu_star=0, nu_star=0, mode="capped") != replace(labels, mu_star=0, nu_star=0, mode="capped"):
-            continue
-        store = places.store_of(other)
-        if store.exists() and _thresholds_agree(PredictionStore.open(store), labels, theirs):
-            key = places.row_of(other).stem
-            return next(row for row in read_rows(places.rows_dir, other.benchmark) if row.key == key)
+        theirs, store = places.config(other).pseudo_labels, places.store_of(other)
+        same_kind = (labels.criterion, labels.keep_ties) == (theirs.criterion, theirs.keep_ties)
+        if same_kind and store.exists() and _thresholds_agree(PredictionStore.open(store), labels, theirs):
+            return read_row(places.row_of(other))
     return None
 
 
@@ -53,8 +50,6 @@ def _thresholds_agree(store: PredictionStore, one: PseudoLabelConfig, two: Pseud
     if not store.is_complete:
         return False
     scores = store.histogram()
-    found = [
-        class_thresholds(scores, ThresholdRule(mu_star=c.mu_star, nu_star=c.nu_star, mode=c.mode)) for c in (one, two)
-    ]
+    found = [class_thresholds(scores, rule_of(config)) for config in (one, two)]
     side = "mu" if one.criterion == "max_prob" else "nu"
     return bool(np.array_equal(getattr(found[0], side), getattr(found[1], side)))

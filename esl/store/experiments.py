@@ -96,10 +96,15 @@ def read_rows(rows_dir: Path, benchmark: str | None = None) -> list[ExperimentRo
         DataError: a row file is damaged or from another version; the message names it.
     """
     pattern = f"{benchmark}/*.json" if benchmark else "*/*.json"
-    return [_read_row(path) for path in sorted(rows_dir.glob(pattern))]
+    return [read_row(path) for path in sorted(rows_dir.glob(pattern))]
 
 
-def _read_row(path: Path) -> ExperimentRow:
+def read_row(path: Path) -> ExperimentRow:
+    """One row.
+
+    Raises:
+        DataError: the file is damaged or from another version; the message names it.
+    """
     value = read_json(path)
     known = {f.name for f in fields(ExperimentRow)}
     missing, unknown = known - value.keys() - _ADDED_LATER, value.keys() - known

@@ -112,14 +112,19 @@ def _from_recipe(config: PseudoLabelConfig) -> tuple[Path, Recipe, VerdictMask |
     return (config.store if config.store != Path() else Path(recipe.store_path)), recipe, mask
 
 
-def _from_rule(config: PseudoLabelConfig) -> tuple[Path, Recipe | None, None]:
-    rule = ThresholdRule(
+def rule_of(config: PseudoLabelConfig) -> ThresholdRule:
+    """The rule that a config's fields say, overrides included."""
+    return ThresholdRule(
         mu_star=config.mu_star,
         nu_star=config.nu_star,
         mode=config.mode,
         mu_overrides=dict(config.mu_overrides),
         nu_overrides=dict(config.nu_overrides),
     )
+
+
+def _from_rule(config: PseudoLabelConfig) -> tuple[Path, Recipe | None, None]:
+    rule = rule_of(config)
     if config.criterion == "class_balanced":
         return config.path, None, None
     criterion: Criterion = config.criterion
