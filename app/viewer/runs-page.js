@@ -50,6 +50,11 @@ export class RunPage {
     this.detail = null;
     this.row = null;
     setText(this.title, name);
+    // Nothing of the run that was shown before may be read as this one's while its row is on the way.
+    setText(this.chip, '');
+    this.chip.dataset.tone = '';
+    this.bar.style.width = '0';
+    for (const node of Object.values(this.buttons)) node.hidden = true;
     this.root.hidden = false;
     for (const node of [this.checkpoints, this.diff, this.warnings]) node.replaceChildren();
     for (const key of ['facts', 'message', 'advice', 'log']) setText(this[key], '');

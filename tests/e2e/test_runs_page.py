@@ -209,6 +209,20 @@ def test_a_curve_moves_while_its_run_writes(page: Any, address: str, desk: RunDe
     page.wait_for_function(f"{last} === 25", timeout=5000)
 
 
+def test_a_new_run_does_not_show_the_state_of_the_one_before(page: Any, address: str, desk: RunDesk) -> None:
+    make_run(desk.runs_dir, "before")
+    visit(page, address)
+    page.locator('[data-run="before"]').click()
+    run = page.locator(".esl-run")
+    playwright.expect(run.locator(".esl-state")).to_have_text("done")
+    page.route("**/api/v1/runs**", lambda route: None)  # no answer ever comes
+    page.evaluate("document.getElementById('host').__esl.screen.show('new')")
+    playwright.expect(run.get_by_role("heading", name="new", exact=True)).to_be_visible()
+    assert run.locator(".esl-state").inner_text() == ""
+    assert run.locator(".esl-run-head .esl-btn:visible").all_inner_texts() == ["← Runs"]
+    assert run.locator(".esl-meter i").bounding_box()["width"] == 0
+
+
 def test_samples_of_checkpoints_are_shown_over_time(page: Any, address: str, desk: RunDesk) -> None:
     run = make_run(desk.runs_dir, "first")
     write_bytes(run.samples_dir / "photo.jpg", encode_jpeg(np.full((16, 32, 3), 90, np.uint8)))

@@ -131,6 +131,7 @@ def test_baseline_extraction_thresholds_self_training_and_comparison_by_clicks_a
     expect(train.locator(".esl-recipe-note")).to_contain_text(re.compile(r"\d % of the set is kept"), timeout=60_000)
     train.get_by_role("textbox", name="Steps").fill("4")
     start(train, "Self-train on them", "self")
+    expect(train.get_by_role("heading", name="self", exact=True)).to_be_visible()
     expect(train.locator(".esl-run .esl-state")).to_have_text("done", timeout=LONG)
     page.screenshot(path=artefacts / "journey-3-self-training.png")
     (saved,) = (place.folder / "runs" / "self" / "recipe").glob("*.json")
