@@ -5,6 +5,7 @@ bf16 where the hardware multiplies it natively. What leaves is the main head at 
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Self
 
@@ -89,7 +90,7 @@ class Predictor:
             raise ShapeError(
                 f"Images must be (B, H, W, 3) uint8 RGB; got {images.shape} {images.dtype}. Stack them, decode to RGB."
             )
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.inference_mode(), _exact_convolutions():
             batch = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
             # Permuted NHWC bytes are channels-last already; nothing is copied here.
             rgb = batch.permute(0, 3, 1, 2).float()
@@ -104,6 +105,12 @@ class Predictor:
             x = self._network.get_submodule(stage)(x)
         logits: Tensor = self._network.get_submodule(MAIN_HEAD)(x.float())
         return logits
+
+
+def _exact_convolutions() -> AbstractContextManager[None]:
+    """CUDA convolutions in full float32, by the same algorithm on every run; what is left out here, `flags` turns off."""
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    return flags
 
 
 def _relative_half(logits: Tensor) -> Tensor:

@@ -114,8 +114,10 @@ class StepBatches(Dataset["Batch | Unreadable"]):
         return tuple(f"{domain.images.name}:{name}" for name, _, _ in samples), images, labels
 
 
-def iterate(batches: StepBatches, first: int, last: int, num_workers: int) -> Iterator[Batch]:
+def iterate(batches: StepBatches, first: int, last: int, num_workers: int, device: torch.device) -> Iterator[Batch]:
     """Micro-batches first, ..., last - 1 with uint8 tensors, decoded ahead by `num_workers` processes.
+
+    They lie in page-locked memory where `device`, which will compute on them, is a GPU.
 
     Raises:
         DataError: a file cannot be used (with its path).
@@ -123,7 +125,7 @@ def iterate(batches: StepBatches, first: int, last: int, num_workers: int) -> It
     """
     loader: DataLoader[Batch | Unreadable] = DataLoader(
         batches, batch_size=None, sampler=range(first, last), num_workers=num_workers,
-        prefetch_factor=4 if num_workers else None, pin_memory=torch.cuda.is_available(),
+        prefetch_factor=4 if num_workers else None, pin_memory=device.type == "cuda",
     )  # fmt: skip
     for item in loader:
         if isinstance(item, Unreadable):

@@ -99,7 +99,9 @@ class Loop:
         if not self.position.is_evaluated and not self.stop:
             self._evaluate_and_save()
         micro, position = self.config.accumulate, self.position
-        batches = iterate(self.batches, position.step * micro, self.config.steps * micro, self.config.num_workers)
+        batches = iterate(
+            self.batches, position.step * micro, self.config.steps * micro, self.config.num_workers, self.fabric.device
+        )
         with lost_processes_in_words(lambda: str(self.last_good)):
             while position.step < self.config.steps and not self.stop:
                 with memory_in_words():

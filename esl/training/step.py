@@ -6,7 +6,7 @@ differentiated, and every method is a choice of weights (`MethodConfig`), not a 
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,11 @@ class Batch:
     """(B, H', W') int64; None without self-training."""
     names: tuple[str, ...] = ()
     """Image ids, for messages."""
+
+    def pin_memory(self) -> "Batch":
+        """The batch in page-locked memory, from which a GPU copies while it computes; `DataLoader` asks for it."""
+        pinned = {name: value.pin_memory() for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **pinned)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ class TranslationLoop:
         """Train to the last step, or until a stop is asked for; the final status."""
         self._status = status
         config, position = self.config, self.position
-        batches = iterate(self.batches, position.step, config.steps, config.num_workers)
+        batches = iterate(self.batches, position.step, config.steps, config.num_workers, self.engine.fabric.device)
         with lost_processes_in_words(lambda: str(self.last_good)):
             while position.step < config.steps and not self.stop:
                 with memory_in_words():

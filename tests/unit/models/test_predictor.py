@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from esl.errors import CheckpointError, ConfigError, ShapeError
 from esl.models import predictor
-from esl.models.deeplab_v2 import NetworkSpec, build_network
+from esl.models.deeplab_v2 import MAIN_HEAD, NetworkSpec, build_network
 from esl.models.predictor import Predictor, fold_batch_norm, resolve_device, resolve_precision
 from tests.unit.models.conftest import SaveTiny
 
@@ -26,6 +26,20 @@ def test_logits_are_the_networks_main_head(save_tiny: SaveTiny) -> None:
     assert logits.shape == (2, 19, 9, 13)
     assert logits.flags.c_contiguous
     assert np.abs(logits - want.numpy()).max() < 1e-4 * np.abs(want.numpy()).max()
+
+
+def test_cudnn_stays_on_and_rounds_nothing(save_tiny: SaveTiny) -> None:
+    path, _ = save_tiny()
+    loaded = Predictor.load(path, device="cpu", precision="fp32")
+    seen: list[tuple[bool, bool, bool]] = []
+    cudnn = torch.backends.cudnn
+    before = (cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic)
+    loaded._network.get_submodule(MAIN_HEAD).register_forward_pre_hook(
+        lambda module, inputs: seen.append((cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic))
+    )
+    loaded.predict(_images(1))
+    assert seen == [(True, False, True)]
+    assert (cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic) == before
 
 
 def test_an_image_does_not_depend_on_its_batch(save_tiny: SaveTiny) -> None:
