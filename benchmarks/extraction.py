@@ -77,7 +77,8 @@ def run_pipeline(name: str, folder: Path, repeats: int) -> Measurement:
             name, lambda: reference_way.extract(paths, SIZE, network), repeats=repeats, images=len(paths), note=note
         )
     from benchmarks import our_way
-    from esl.models.predictor import Predictor, resolve_precision
+    from esl.models.device import resolve_precision
+    from esl.models.predictor import Predictor
 
     precision = resolve_precision("fp32" if name == "ours_fp32" else "auto", "cpu")
     predictor = Predictor(network, info, device="cpu", precision=precision)

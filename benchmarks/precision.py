@@ -19,7 +19,8 @@ from esl.images import read_image
 from esl.labeling.maps import PredictionMaps, derive_maps
 from esl.labeling.selection import select_pseudo_label
 from esl.labeling.thresholds import Criterion, ScoreHistogram, ThresholdRule, class_thresholds
-from esl.models.predictor import PrecisionName, Predictor
+from esl.models.device import PrecisionName
+from esl.models.predictor import Predictor
 
 CRITERIA: tuple[Criterion, ...] = ("max_prob", "entropy")
 

@@ -143,7 +143,7 @@ def _threads() -> str:
 
 
 def _able(device: str) -> list[str]:
-    from esl.models.predictor import has_native_bf16
+    from esl.models.device import has_native_bf16
 
     return [name for name in CONTENDERS if name != "ours_bf16" or has_native_bf16(device)]
 

@@ -4,10 +4,11 @@ Whatever makes the forward pass quick stays in here: batch norm folded into the 
 bf16 where the hardware multiplies it natively. What leaves is the main head at its own low resolution.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,14 +16,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from esl.errors import ConfigError, ShapeError
+from esl.errors import ShapeError
 from esl.models.allocator import reuse_freed_memory
 from esl.models.deeplab_v2 import MAIN_HEAD, AsppHead, DeepLabV2
+from esl.models.device import DeviceName, Precision, PrecisionName, resolve_device, resolve_precision
+from esl.models.memory import memory_in_words
 from esl.models.weights import NetworkInfo, load_network
 
-DeviceName = Literal["auto", "cpu", "cuda"]
-PrecisionName = Literal["auto", "fp32", "bf16"]
-Precision = Literal["fp32", "bf16"]
+_ON_GPU = threading.Lock()
+"""One thread at a time: cuDNN's flags are the process's, and a GPU takes turns anyway."""
+
+_TOO_LARGE = (
+    "A network and the maps of one batch must fit into the device's memory, and these do not. Three knobs: a smaller --size, "
+    "fewer images a pass (--batch-size), or another device (--device cpu); a training or another tool on the same GPU may "
+    "hold its memory."
+)
 
 
 class Predictor:
@@ -46,7 +54,8 @@ class Predictor:
         if device == "cpu":
             reuse_freed_memory()
         fold_batch_norm(network.eval())
-        self._network = network.requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+        with memory_in_words(_TOO_LARGE):
+            self._network = network.requires_grad_(False).to(device).to(memory_format=torch.channels_last)
         if precision == "bf16":
             _backbone_to(self._network, torch.bfloat16)
 
@@ -90,7 +99,7 @@ class Predictor:
             raise ShapeError(
                 f"Images must be (B, H, W, 3) uint8 RGB; got {images.shape} {images.dtype}. Stack them, decode to RGB."
             )
-        with torch.inference_mode(), _exact_convolutions():
+        with torch.inference_mode(), _alone_on_gpu(self.device), memory_in_words(_TOO_LARGE):
             batch = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
             # Permuted NHWC bytes are channels-last already; nothing is copied here.
             rgb = batch.permute(0, 3, 1, 2).float()
@@ -107,10 +116,14 @@ class Predictor:
         return logits
 
 
-def _exact_convolutions() -> AbstractContextManager[None]:
-    """CUDA convolutions in full float32, by the same algorithm on every run; what is left out here, `flags` turns off."""
-    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-    return flags
+@contextmanager
+def _alone_on_gpu(device: str) -> Iterator[None]:
+    """On CUDA: full float32, by the same algorithms on every run; a flag that were left out here would be turned off."""
+    if device != "cuda":
+        yield
+        return
+    with _ON_GPU, torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        yield
 
 
 def _relative_half(logits: Tensor) -> Tensor:
@@ -120,48 +133,6 @@ def _relative_half(logits: Tensor) -> Tensor:
     """
     relative = (logits - logits.amax(1, keepdim=True)).clamp(min=torch.finfo(torch.float16).min)
     return torch.where(logits.isfinite(), relative, torch.nan).half()
-
-
-def resolve_device(device: DeviceName) -> str:
-    """`cpu` or `cuda`.
-
-    Raises:
-        ConfigError: CUDA was asked for and there is none, or the name is unknown.
-    """
-    if device not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"Device must be auto, cpu or cuda; got {device!r}.")
-    has_cuda = torch.cuda.is_available()
-    if device == "cuda" and not has_cuda:
-        raise ConfigError("Device cuda needs an NVIDIA GPU that torch can use; there is none. Say --device cpu.")
-    return "cuda" if has_cuda and device != "cpu" else "cpu"
-
-
-def resolve_precision(precision: PrecisionName, device: str) -> Precision:
-    """`fp32` or `bf16`; `auto` is bf16 where it is native, since only there it is faster.
-
-    Raises:
-        ConfigError: bf16 was asked for where the device only emulates it, or the name is unknown.
-    """
-    if precision not in ("auto", "fp32", "bf16"):
-        raise ConfigError(f"Precision must be auto, fp32 or bf16; got {precision!r}.")
-    native = has_native_bf16(device)
-    if precision == "bf16" and not native:
-        raise ConfigError(
-            f"Precision bf16 needs a device with native bf16; this {device} has none. Say --precision fp32."
-        )
-    return "bf16" if native and precision != "fp32" else "fp32"
-
-
-def has_native_bf16(device: str) -> bool:
-    """Whether `device` multiplies bf16 in hardware: CUDA from Ampere on, x86 with AMX or AVX512-BF16."""
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return False
-    # Torch has no public question for this; where it drops the private one, the answer is no and fp32 is used.
-    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    known: list[Callable[[], bool]] = [getattr(torch.cpu, name) for name in checks if hasattr(torch.cpu, name)]
-    return any(check() for check in known)
 
 
 def fold_batch_norm(network: nn.Module) -> None:

@@ -15,7 +15,8 @@ from esl.errors import DataError
 from esl.labeling.maps import derive_maps
 from esl.metrics.confusion import ConfusionMatrix
 from esl.metrics.subsets import SEVEN, members, merged_into_seven, subset_means
-from esl.models.predictor import DeviceName, PrecisionName, Predictor
+from esl.models.device import DeviceName, PrecisionName
+from esl.models.predictor import Predictor
 from esl.pipelines.first_look import FirstLook
 from esl.pipelines.ranks import Share, summed_over_ranks
 from esl.pipelines.views import Logits, Order, Predict, Views, decide

@@ -16,7 +16,7 @@ from esl.config.translation import TranslationConfig
 from esl.data.dataset import PairDataset
 from esl.errors import CheckpointError, ConfigError, EslError
 from esl.files import read_json
-from esl.models.predictor import resolve_device, resolve_precision
+from esl.models.device import resolve_device, resolve_precision
 from esl.store.runs import RunDirectory
 from esl.training.class_balanced import ClassBalancedPseudoLabels
 from esl.training.pseudo_labels import FolderPseudoLabels, StoredPseudoLabels

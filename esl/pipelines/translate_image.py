@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from esl.config.translation import TranslationConfig
 from esl.errors import CheckpointError, ConfigError
-from esl.models.predictor import resolve_device
+from esl.models.device import resolve_device
 from esl.models.translation import Generator, ResidualBlock
 
 Statistics = Literal["instance", "running"]

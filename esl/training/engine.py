@@ -17,9 +17,9 @@ from esl.classes import class_set
 from esl.config import TrainConfig
 from esl.models.allocator import reuse_freed_memory
 from esl.models.deeplab_v2 import DeepLabV2, NetworkSpec, build_network
+from esl.models.device import Precision
 from esl.models.discriminator import Discriminator
 from esl.models.network_file import load_network, load_state
-from esl.models.predictor import Precision
 from esl.models.weights import NetworkInfo, load_backbone_init
 from esl.training.checkpoint import load_optimizer_tensors, optimizer_tensors
 from esl.training.step import Batch, Differentiation, Losses, Networks, accumulate_gradients

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
-import torch
 import torch.distributed as dist
 
 from esl.errors import EslError
@@ -17,10 +16,6 @@ STOP_SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: 143}
 
 class NonFiniteError(EslError):
     """A loss or a gradient is NaN or infinite; no update was made with it."""
-
-
-class OutOfMemoryError(EslError):
-    """The device's memory does not hold a step."""
 
 
 class LostProcessError(EslError):
@@ -90,28 +85,11 @@ def check_finite(values: Mapping[str, float], step: int, names: Callable[[], str
         )
 
 
-@contextmanager
-def memory_in_words() -> Iterator[None]:
-    """Turn an out-of-memory error of the device into a sentence with the three knobs.
-
-    Raises:
-        OutOfMemoryError: in place of the framework's own error.
-    """
-    try:
-        yield
-    except (torch.OutOfMemoryError, RuntimeError) as error:
-        text = str(error)
-        if (
-            not isinstance(error, torch.OutOfMemoryError)
-            and "not enough memory" not in text
-            and "can't allocate memory" not in text
-        ):
-            raise
-        raise OutOfMemoryError(
-            "A step must fit into memory, and this one does not. Three knobs: a smaller crop or size "
-            "(--source.augment.crop, --source.size, and the target's), fewer images a pass (--batch-size, with "
-            "--accumulate for the same update), or --precision bf16. Weights are as they were after the last step."
-        ) from error
+STEP_TOO_LARGE = (
+    "A step must fit into memory, and this one does not. Three knobs: a smaller crop or size (--source.augment.crop, "
+    "--source.size, and the target's), fewer images a pass (--batch-size, with --accumulate for the same update), or "
+    "--precision bf16. Weights are as they were after the last step."
+)
 
 
 _GONE = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out waiting", "NCCL", "gloo")

@@ -12,13 +12,14 @@ import torch.distributed as dist
 from esl.classes import class_set
 from esl.files import read_json
 from esl.losses.segmentation import labelled_pixels, num_without_labels
+from esl.models.memory import memory_in_words
 from esl.progress import Progress
 from esl.store.runs import HEARTBEAT_SECONDS, RunDirectory, RunStatus
 from esl.training.batches import StepBatches, iterate, to_device
 from esl.training.checkpoint import save_checkpoint
 from esl.training.engine import Engine
 from esl.training.events import pictures_of
-from esl.training.guards import StopRequest, check_finite, lost_processes_in_words, memory_in_words
+from esl.training.guards import STEP_TOO_LARGE, StopRequest, check_finite, lost_processes_in_words
 from esl.training.log import RunLog
 from esl.training.schedule import poly_factor, set_learning_rates
 from esl.training.step import Batch
@@ -104,7 +105,7 @@ class Loop:
         )
         with lost_processes_in_words(lambda: str(self.last_good)):
             while position.step < self.config.steps and not self.stop:
-                with memory_in_words():
+                with memory_in_words(STEP_TOO_LARGE):
                     self._one_step([next(batches) for _ in range(micro)])
                 self._after_step()
         if self.stop:

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
+from esl.models.memory import memory_in_words
 from esl.progress import Progress
 from esl.store.runs import HEARTBEAT_SECONDS, RunDirectory, RunState, RunStatus
 from esl.training.batches import StepBatches, iterate, to_device
 from esl.training.checkpoint import write_checkpoint
-from esl.training.guards import StopRequest, check_finite, lost_processes_in_words, memory_in_words
+from esl.training.guards import STEP_TOO_LARGE, StopRequest, check_finite, lost_processes_in_words
 from esl.training.log import RunLog
 from esl.training.loop import Position
 from esl.training.step import Batch
@@ -41,7 +42,7 @@ class TranslationLoop:
         batches = iterate(self.batches, position.step, config.steps, config.num_workers, self.engine.fabric.device)
         with lost_processes_in_words(lambda: str(self.last_good)):
             while position.step < config.steps and not self.stop:
-                with memory_in_words():
+                with memory_in_words(STEP_TOO_LARGE):
                     self._one_step(next(batches))
                 self._after_step()
         if self.stop:

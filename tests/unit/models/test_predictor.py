@@ -1,3 +1,5 @@
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -5,10 +7,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from esl.errors import CheckpointError, ConfigError, ShapeError
+from esl.errors import CheckpointError, ShapeError
 from esl.models import predictor
-from esl.models.deeplab_v2 import MAIN_HEAD, NetworkSpec, build_network
-from esl.models.predictor import Predictor, fold_batch_norm, resolve_device, resolve_precision
+from esl.models.deeplab_v2 import NetworkSpec, build_network
+from esl.models.device import has_native_bf16
+from esl.models.memory import OutOfMemoryError
+from esl.models.predictor import Predictor, fold_batch_norm
 from tests.unit.models.conftest import SaveTiny
 
 
@@ -28,18 +32,46 @@ def test_logits_are_the_networks_main_head(save_tiny: SaveTiny) -> None:
     assert np.abs(logits - want.numpy()).max() < 1e-4 * np.abs(want.numpy()).max()
 
 
-def test_cudnn_stays_on_and_rounds_nothing(save_tiny: SaveTiny) -> None:
-    path, _ = save_tiny()
-    loaded = Predictor.load(path, device="cpu", precision="fp32")
-    seen: list[tuple[bool, bool, bool]] = []
+def test_on_a_gpu_cudnn_stays_on_and_rounds_nothing() -> None:
     cudnn = torch.backends.cudnn
     before = (cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic)
-    loaded._network.get_submodule(MAIN_HEAD).register_forward_pre_hook(
-        lambda module, inputs: seen.append((cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic))
-    )
-    loaded.predict(_images(1))
-    assert seen == [(True, False, True)]
+    with predictor._alone_on_gpu("cpu"):
+        assert (cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic) == before
+    with predictor._alone_on_gpu("cuda"):
+        assert (cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic) == (True, False, True)
     assert (cudnn.enabled, cudnn.allow_tf32, cudnn.deterministic) == before
+
+
+def test_threads_take_turns_on_a_gpu() -> None:
+    inside = threading.Event()
+    with predictor._alone_on_gpu("cuda"):
+        other = threading.Thread(target=lambda: _enter_and(inside.set))
+        other.start()
+        assert not inside.wait(0.2)
+    other.join(10)
+    assert inside.is_set()
+
+
+def _enter_and(act: Callable[[], None]) -> None:
+    with predictor._alone_on_gpu("cuda"):
+        act()
+
+
+def test_a_network_that_memory_does_not_hold_is_a_sentence(
+    save_tiny: SaveTiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = save_tiny()
+    loaded = Predictor.load(path, device="cpu", precision="fp32")
+
+    def fail(*args: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loaded, "_main_logits", fail)
+    with pytest.raises(OutOfMemoryError, match=r"--size.*--batch-size.*--device cpu"):
+        loaded.predict(_images(1))
+    monkeypatch.setattr(torch.nn.Module, "to", fail)
+    with pytest.raises(OutOfMemoryError, match="--size"):
+        Predictor.load(path, device="cpu", precision="fp32")
 
 
 def test_an_image_does_not_depend_on_its_batch(save_tiny: SaveTiny) -> None:
@@ -58,7 +90,7 @@ def test_arrays_that_are_not_contiguous_are_fine(save_tiny: SaveTiny) -> None:
     assert np.array_equal(predict(flipped), predict(flipped.copy()))
 
 
-@pytest.mark.skipif(not predictor.has_native_bf16("cpu"), reason="this CPU has no native bf16")
+@pytest.mark.skipif(not has_native_bf16("cpu"), reason="this CPU has no native bf16")
 def test_bf16_gives_float16_relative_to_the_maximum(save_tiny: SaveTiny) -> None:
     path, _ = save_tiny()
     images = _images()
@@ -98,29 +130,6 @@ def test_what_is_no_batch_of_images_is_refused(save_tiny: SaveTiny, images: NDAr
     path, _ = save_tiny()
     with pytest.raises(ShapeError, match="uint8 RGB"):
         Predictor.load(path, device="cpu", precision="fp32").predict(images)
-
-
-def test_precision_is_resolved_by_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
-    for native, auto in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr(predictor, "has_native_bf16", lambda device, native=native: native)
-        assert resolve_precision("auto", "cpu") == auto
-        assert resolve_precision("fp32", "cpu") == "fp32"
-    with pytest.raises(ConfigError, match="native bf16"):
-        resolve_precision("bf16", "cpu")
-    with pytest.raises(ConfigError, match="fp16"):
-        resolve_precision("fp16", "cpu")  # type: ignore[arg-type]
-
-
-def test_device_is_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert resolve_device("auto") == "cpu"
-    with pytest.raises(ConfigError, match="--device cpu"):
-        resolve_device("cuda")
-    with pytest.raises(ConfigError, match="tpu"):
-        resolve_device("tpu")  # type: ignore[arg-type]
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert resolve_device("auto") == "cuda"
-    assert resolve_device("cpu") == "cpu"
 
 
 def test_a_missing_checkpoint_is_one_sentence(tmp_path: Path) -> None:
