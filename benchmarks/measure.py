@@ -46,8 +46,9 @@ def measure(
     images: int = 1,
     note: str = "",
     clock: Callable[[], float] = time.perf_counter,
+    warm_ups: int = 1,
 ) -> Measurement:
-    """Run `work` once for warmth, then `repeats` times.
+    """Run `work` for warmth, then `repeats` times.
 
     Args:
         name: of the contender.
@@ -56,9 +57,11 @@ def measure(
         images: what to divide by.
         note: goes into the table.
         clock: what is read before and after; `time.process_time` where other work shares the machine.
+        warm_ups: how often it runs before; a GPU's libraries need several.
     """
     before = resident_mb()
-    work()
+    for _ in range(warm_ups):
+        work()
     seconds = []
     for _ in range(repeats):
         start = clock()
@@ -103,7 +106,11 @@ def hardware() -> str:
         name for name in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if name in Path("/proc/cpuinfo").read_text()
     ]
     cores = len(os.sched_getaffinity(0))
-    return f"{model}, {cores} cores ({', '.join(flags)}), torch {torch.__version__}, NumPy {numpy.__version__}"
+    gpu = ""
+    if torch.cuda.is_available():
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+        gpu = f"{torch.cuda.get_device_name()} (CUDA {torch.version.cuda}, cuDNN {cudnn}), "
+    return f"{gpu}{model}, {cores} cores ({', '.join(flags)}), torch {torch.__version__}, NumPy {numpy.__version__}"
 
 
 def commit() -> str:

@@ -63,6 +63,7 @@ def plain(network: nn.Module) -> nn.Module:
 def published_step(config: TrainConfig, folder: Path, device: str) -> Callable[[], None]:
     """A function that makes one ADVENT iteration on the first image of each domain."""
     torch.manual_seed(config.seed)
+    torch.backends.cudnn.benchmark = True  # as train_UDA.py has it
     network = build_network(NetworkSpec(num_classes=19, backbone=config.network.backbone)).to(device).train()
     plain(network)
     judges = [Discriminator(19).to(device).train() for _ in range(2)]
@@ -87,11 +88,19 @@ def published_step(config: TrainConfig, folder: Path, device: str) -> Callable[[
         scores = judge(self_information(logits))
         return functional.binary_cross_entropy_with_logits(scores, torch.full_like(scores, label))
 
-    def step() -> None:
+    def read() -> tuple[Tensor, Tensor, Tensor]:
         images = folder / "images"
-        source = read_image(images / "source" / "0.png", config.source.size).to(device)
-        labels = read_label(folder / "labels" / "source" / "0.png", config.source.size).to(device)
-        target = read_image(images / "target" / "0.png", config.target.size).to(device)
+        return (
+            read_image(images / "source" / "0.png", config.source.size),
+            read_label(folder / "labels" / "source" / "0.png", config.source.size),
+            read_image(images / "target" / "0.png", config.target.size),
+        )
+
+    # Its loaders decode in other processes and pin what they hand over.
+    ready = tuple(t.pin_memory() for t in read()) if device == "cuda" else None
+
+    def step() -> None:
+        source, labels, target = (t.to(device, non_blocking=True) for t in ready or read())
         for optimizer in (sgd, *adams):
             optimizer.zero_grad()
         for judge in judges:

@@ -186,10 +186,17 @@ def optimizer_tensors(optimizer: Optimizer, names: Mapping[Tensor, str]) -> dict
 
 
 def load_optimizer_tensors(optimizer: Optimizer, names: Mapping[Tensor, str], tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` took out; the order of parameters in memory plays no part."""
+    """Put back what `optimizer_tensors` took out; the order of parameters in memory plays no part.
+
+    A value that belongs to every weight lies in memory as the weights do, or the optimiser would take its slow way.
+    """
     by_name = {name: parameter for parameter, name in names.items()}
     for key, value in tensors.items():
         name, _, slot = key.rpartition("/")
         parameter = by_name[name]
         on_host = slot == "step"  # Adam counts on the host
-        optimizer.state[parameter][slot] = value.clone() if on_host else value.to(parameter.device, copy=True)
+        slots = optimizer.state[parameter]
+        if value.shape == parameter.shape and not on_host:
+            slots[slot] = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
+        else:
+            slots[slot] = value.clone() if on_host else value.to(parameter.device, copy=True)

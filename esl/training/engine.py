@@ -1,6 +1,5 @@
 """Networks and optimisers of a run, on its device, in its precision, over its ranks."""
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -21,12 +20,14 @@ from esl.models.device import Precision
 from esl.models.discriminator import Discriminator
 from esl.models.network_file import load_network, load_state
 from esl.models.weights import NetworkInfo, load_backbone_init
+from esl.training.backends import be_exact, be_quick_or_repeatable
 from esl.training.checkpoint import load_optimizer_tensors, optimizer_tensors
 from esl.training.step import Batch, Differentiation, Losses, Networks, accumulate_gradients
 
 
 def make_fabric(*, accelerator: str, precision: Precision, devices: int = 1, num_nodes: int = 1) -> Fabric:
     """Fabric for one process or for ranks; started by itself, torchrun or srun."""
+    be_exact(precision)
     ranks = devices * num_nodes
     return Fabric(
         accelerator=accelerator,
@@ -102,16 +103,14 @@ class Engine:
 
     def _set_up(self) -> Networks:
         fabric = self.fabric
-        if self.config.deterministic:
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-            torch.use_deterministic_algorithms(True)
-            torch.backends.cudnn.benchmark = False
+        be_quick_or_repeatable(deterministic=self.config.deterministic)
         wrapped = {}
         for name, module in self.modules.items():
             module.train()
             module.to(fabric.device)
             module.to(memory_format=torch.channels_last)
-            callable_module = cast(nn.Module, torch.compile(module)) if self.config.compile else module
+            # Source and target have a size each: two graphs of fixed sizes are quicker than one for any.
+            callable_module = cast(nn.Module, torch.compile(module, dynamic=False)) if self.config.compile else module
             wrapped[name] = cast(nn.Module, fabric.setup_module(callable_module))
         self._wrapped_optimizers = [cast(Optimizer, fabric.setup_optimizers(o)) for o in self.optimizers.values()]
         return Networks(

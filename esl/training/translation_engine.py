@@ -15,6 +15,7 @@ from esl.errors import CheckpointError
 from esl.losses.cycle import CycleWeights
 from esl.models.deeplab_v2 import DeepLabV2
 from esl.models.translation import Generator, PatchDiscriminator
+from esl.training.backends import be_quick_or_repeatable
 from esl.training.checkpoint import load_optimizer_tensors, optimizer_tensors
 from esl.training.step import Batch
 from esl.training.translation_pool import ImagePool
@@ -43,6 +44,7 @@ class TranslationEngine:
         """Build everything from the seed; `observer` is the frozen network of the perceptual loss."""
         self.fabric, self.config = fabric, config
         torch.manual_seed(config.seed)
+        be_quick_or_repeatable(deterministic=False)
         self.players = Translators(
             to_target=Generator(config.num_blocks, config.generator_width),
             to_source=Generator(config.num_blocks, config.generator_width),

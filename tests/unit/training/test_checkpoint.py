@@ -122,3 +122,24 @@ def test_an_optimiser_s_state_comes_back_by_name(kind: type[torch.optim.Optimize
     whole, _ = trained(4)
     for one, two in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
+def test_an_optimiser_s_state_lies_in_memory_as_its_weights_do(kind: type[torch.optim.Optimizer]) -> None:
+    network = nn.Conv2d(4, 6, 3).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    more = {"momentum": 0.9} if kind is torch.optim.SGD else {}
+    optimizer = kind(network.parameters(), lr=0.1, **more)  # type: ignore[call-arg]
+    network(torch.ones(1, 4, 5, 5)).square().sum().backward()
+    optimizer.step()
+    before = {slot: value.clone() for slot, value in optimizer.state[network.weight].items() if value is not None}
+    names = {p: n for n, p in network.named_parameters()}
+    kept = {k: v.detach().contiguous() for k, v in optimizer_tensors(optimizer, names).items()}
+    optimizer.state.clear()
+    load_optimizer_tensors(optimizer, names, kept)
+    slots = optimizer.state[network.weight]
+    assert slots.keys() == before.keys()
+    for slot, value in slots.items():
+        assert torch.equal(value, before[slot])
+        assert not value.requires_grad
+        if value.shape == network.weight.shape:
+            assert value.stride() == network.weight.stride() != kept[f"weight/{slot}"].stride()
