@@ -8,6 +8,10 @@ import torch
 from esl.errors import EslError
 
 
+_SIGNS = ("not enough memory", "can't allocate memory", "cuda error: out of memory", "status_alloc_failed")
+"""The C++ allocator's words, and CUDA's, cuBLAS's and cuDNN's own, which torch raises as plain RuntimeErrors."""
+
+
 class OutOfMemoryError(EslError):
     """The device's memory does not hold what was asked for."""
 
@@ -22,7 +26,7 @@ def memory_in_words(sentence: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        is_full = isinstance(error, torch.OutOfMemoryError)
-        if not is_full and not any(text in str(error) for text in ("not enough memory", "can't allocate memory")):
+        text = str(error).lower()
+        if not isinstance(error, torch.OutOfMemoryError) and not any(sign in text for sign in _SIGNS):
             raise
         raise OutOfMemoryError(sentence) from error

@@ -9,6 +9,8 @@ from esl.training.guards import STEP_TOO_LARGE
     "error",
     [
         torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory"),
     ],
 )
