@@ -7,7 +7,6 @@ import torch
 
 from esl.errors import EslError
 
-
 _SIGNS = ("not enough memory", "can't allocate memory", "cuda error: out of memory", "status_alloc_failed")
 """The C++ allocator's words, and CUDA's, cuBLAS's and cuDNN's own, which torch raises as plain RuntimeErrors."""
 
