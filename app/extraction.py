@@ -12,7 +12,8 @@ from app.library import ASSETS_DIR, Library, require_writable
 from app.opened import OpenStore
 from esl.errors import CheckpointError, EslError
 from esl.pipelines.extract import extract
-from esl.pipelines.origin import note_origin
+from esl.pipelines.origin import note_origin, weights_hash
+from esl.pipelines.recorded_network import RecordedNetwork, load_recorded, store_at
 from esl.pipelines.targets import load_predictor, open_targets, open_targets_of
 from esl.store.manifest import StoreManifest
 from esl.store.predictions import PredictionStore
@@ -87,7 +88,7 @@ def _run(library: Library, source: Source, job: Job, on_open: Callable[[OpenStor
     like = source.like
     dataset = open_targets_of(like) if like else open_targets(source.dataset, source.data_root, source.split)
     job.note = "loading the network"
-    predictor = load_predictor(source.checkpoint, source.device)
+    predictor = _network(library, source)
     directory = store_dir(library, source, str(predictor.info.to_json().get("sha256", "")))
     opened_by: list[OpenStore] = []
 
@@ -95,7 +96,8 @@ def _run(library: Library, source: Source, job: Job, on_open: Callable[[OpenStor
         note_origin(directory, source.checkpoint)
         opened = library.add(store, f"{source.dataset} {source.split}", source.checkpoint)
         opened.job = job.id
-        library.keep_predictor(opened, predictor)
+        if not isinstance(predictor, RecordedNetwork):
+            library.keep_predictor(opened, predictor)
         opened_by.append(opened)
         on_open(opened)
 
@@ -115,6 +117,17 @@ def _run(library: Library, source: Source, job: Job, on_open: Callable[[OpenStor
         for opened in opened_by:
             opened.job = ""
     return {"store": str(directory), "images": store.num_done}
+
+
+def _network(library: Library, source: Source) -> Any:
+    """The network of a source: for a store that is there already on its device, and not loaded where that is whole."""
+    weights = weights_hash(source.checkpoint)
+    begun = store_at(store_dir(library, source, weights))
+    if begun is None:
+        return load_predictor(source.checkpoint, source.device)
+    if begun.is_complete and weights and begun.manifest.model.get("sha256") == weights:
+        return RecordedNetwork(source.checkpoint, begun)
+    return load_recorded(source.checkpoint, begun, source.device)
 
 
 def source_of(opened: OpenStore) -> Source:

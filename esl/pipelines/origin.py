@@ -33,7 +33,7 @@ def stale_sentence(store: PredictionStore, checkpoint: Path) -> str:
     A checkpoint that is gone is no reason: what was predicted with it stays what it was.
     """
     made_with = str(store.manifest.model.get("sha256", ""))
-    now = _weights_hash(checkpoint)
+    now = weights_hash(checkpoint)
     if not made_with or not now or made_with == now:
         return ""
     return (
@@ -42,8 +42,8 @@ def stale_sentence(store: PredictionStore, checkpoint: Path) -> str:
     )
 
 
-def _weights_hash(checkpoint: Path) -> str:
-    """The hash that the checkpoint's JSON names, or an empty string."""
+def weights_hash(checkpoint: Path) -> str:
+    """The hash that the checkpoint's JSON names, or an empty string; no weights are opened for it."""
     try:
         return str(read_json(resolve_checkpoint(checkpoint).with_suffix(".json")).get("sha256", ""))
     except (CheckpointError, DataError):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from esl.data.dataset import PairDataset
 
 MAX_UPLOAD_PIXELS = 40_000_000
+DeviceName = Literal["auto", "cpu", "cuda"]
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -152,13 +153,14 @@ def predict_own(
 
 def load_predictor(
     checkpoint: Path | str,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: DeviceName = "auto",
     precision: Literal["auto", "fp32", "bf16"] = "auto",
 ) -> Any:
     """A checkpoint's `Predictor`.
 
     Raises:
         CheckpointError: it cannot be used.
+        ConfigError: the machine has no such device or precision.
     """
     from esl.models.predictor import Predictor
 

@@ -16,6 +16,7 @@ from app import extraction
 from app.extraction import Source, start_extraction, store_dir
 from app.library import Library
 from esl.errors import CheckpointError
+from esl.pipelines import recorded_network
 from esl.pipelines.origin import note_origin
 
 
@@ -38,7 +39,8 @@ class SlowPredictor:
 @pytest.fixture
 def predictor(monkeypatch: pytest.MonkeyPatch) -> SlowPredictor:
     slow = SlowPredictor()
-    monkeypatch.setattr(extraction, "load_predictor", lambda *_: slow)
+    for module in (extraction, recorded_network):
+        monkeypatch.setattr(module, "load_predictor", lambda *_: slow)
     return slow
 
 

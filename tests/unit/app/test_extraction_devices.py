@@ -1,0 +1,126 @@
+"""A store goes on where it was begun, opens whole on any machine, and the network's own failures are said."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from test_extraction import wait_until
+from worlds import make_library, make_store
+
+from app import extraction
+from app.extraction import Source, start_extraction
+from app.library import Library
+from app.opened import OpenStore
+from esl.errors import ConfigError
+from esl.files import write_json
+from esl.models.weights import NetworkInfo
+from esl.pipelines import recorded_network
+
+INFO = NetworkInfo(num_classes=5, backbone="resnet18", class_set="tiny5", sha256="a" * 64)
+
+
+class GpuPredictor:
+    """A network on a GPU; it may be told to stop after some images."""
+
+    device, precision, info = "cuda", "bf16", INFO
+
+    def __init__(self, then_cancel: Library | None = None) -> None:
+        self.then_cancel = then_cancel
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if self.then_cancel is not None and images.any():
+            self.then_cancel.jobs.stop_all()
+        return np.random.default_rng(int(images.sum())).normal(0, 3, (len(images), 5, 7, 13)).astype(np.float32)
+
+
+class Loads:
+    """What stands in for loading: keeps what was asked for, and gives a network or an error."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.answer: Any = GpuPredictor()
+        for module in (extraction, recorded_network):
+            monkeypatch.setattr(module, "load_predictor", self)
+
+    def __call__(self, checkpoint: Path, *how: str) -> Any:
+        self.asked.append(how)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> Loads:
+    return Loads(monkeypatch)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    make_store(tmp_path, done=0, name="unused")
+    (tmp_path / "c.safetensors").touch()
+    write_json(tmp_path / "c.json", INFO.to_json())
+    return Source(checkpoint=tmp_path / "c.safetensors", dataset="folder", data_root=tmp_path / "data", split="all")
+
+
+def extracted(library: Library, source: Source) -> OpenStore:
+    opened, job = start_extraction(library, source)
+    wait_until(lambda: job.is_over)
+    assert job.error == ""
+    return opened
+
+
+NO_GPU = ConfigError("Device cuda needs an NVIDIA GPU that torch can use; there is none. Say --device cpu.")
+
+
+def test_a_whole_store_opens_where_its_device_is_gone_and_loads_nothing(
+    library: Library, loads: Loads, source: Source, tmp_path: Path
+) -> None:
+    first = extracted(library, source)
+    assert (first.store.is_complete, first.store.manifest.device) == (True, "cuda")
+    loads.answer, loads.asked = NO_GPU, []
+    again = extracted(make_library(tmp_path), source)
+    assert again.store.is_complete
+    assert again.sid == first.sid
+    assert again.checkpoint == source.checkpoint
+    assert loads.asked == []
+
+
+def begin(library: Library, loads: Loads, source: Source) -> OpenStore:
+    """A store that was begun on a GPU and cancelled."""
+    loads.answer = GpuPredictor(library)
+    opened = extracted(library, source)
+    assert 0 < opened.store.refresh() < 3
+    loads.answer, loads.asked = GpuPredictor(), []
+    return opened
+
+
+def test_a_store_goes_on_with_its_device_and_precision(
+    library: Library, loads: Loads, source: Source, tmp_path: Path
+) -> None:
+    first = begin(library, loads, source)
+    again = extracted(make_library(tmp_path), source)
+    assert loads.asked == [("cuda", "bf16")]
+    assert again.sid == first.sid
+    assert again.store.refresh() == 3
+
+
+def test_a_store_that_cannot_go_on_here_says_so_in_one_sentence(
+    library: Library, loads: Loads, source: Source, tmp_path: Path
+) -> None:
+    begin(library, loads, source)
+    loads.answer = NO_GPU
+    with pytest.raises(ConfigError, match=r"1 of 3 images, predicted on cuda in bf16, which this machine cannot do"):
+        start_extraction(make_library(tmp_path), source)
+
+
+def test_a_lost_chunk_of_a_whole_store_is_predicted_again(
+    library: Library, loads: Loads, source: Source, tmp_path: Path
+) -> None:
+    whole = extracted(library, source).store
+    recorded = recorded_network.RecordedNetwork(source.checkpoint, whole)
+    loads.asked = []
+    images = np.full((1, 48, 96, 3), 7, np.uint8)
+    assert (recorded.predict(images) == recorded.predict(images)).all()
+    assert loads.asked == [("cuda", "bf16")]
