@@ -55,7 +55,7 @@ def start_extraction(library: Library, source: Source, *, timeout: float = 120.0
     """Begin (or go on) to extract; returns when the store is open, long before it is full.
 
     Raises:
-        EslError: the checkpoint or the data cannot be used.
+        EslError: the checkpoint or the data cannot be used, the network fails, or another set keeps it busy.
     """
     begun = threading.Event()
     found: list[OpenStore] = []
@@ -71,6 +71,10 @@ def start_extraction(library: Library, source: Source, *, timeout: float = 120.0
         except EslError as error:
             failed.append(error)
             raise
+        except Exception as error:
+            # The job's border writes the traceback into the log; whoever waits here is to hear of it, too.
+            failed.append(EslError(f"The network failed ({type(error).__name__}); the server's log says why."))
+            raise
         finally:
             begun.set()
 
@@ -80,7 +84,9 @@ def start_extraction(library: Library, source: Source, *, timeout: float = 120.0
         return found[0], job
     if failed:
         raise failed[0]
-    raise EslError("The network is still busy with another set; wait for it or cancel it, then open this one again.")
+    if job.state in ("queued", "cancelled"):  # it was never begun
+        raise EslError("The network is busy with another set; wait for it or cancel it, then open this one again.")
+    raise EslError(f"The set takes long to open ({job.note}); it goes on, so open this one again in a while.")
 
 
 def _run(library: Library, source: Source, job: Job, on_open: Callable[[OpenStore], None]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """A store goes on where it was begun, opens whole on any machine, and the network's own failures are said."""
 
+import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from app import extraction
 from app.extraction import Source, start_extraction
 from app.library import Library
 from app.opened import OpenStore
-from esl.errors import ConfigError
+from esl.errors import ConfigError, EslError
 from esl.files import write_json
 from esl.models.weights import NetworkInfo
 from esl.pipelines import recorded_network
@@ -124,3 +126,38 @@ def test_a_lost_chunk_of_a_whole_store_is_predicted_again(
     images = np.full((1, 48, 96, 3), 7, np.uint8)
     assert (recorded.predict(images) == recorded.predict(images)).all()
     assert loads.asked == [("cuda", "bf16")]
+
+
+class AcceleratorError(RuntimeError):
+    """As torch names what a device reports."""
+
+
+def test_an_error_that_nobody_foresaw_is_said_and_its_traceback_logged(
+    library: Library, loads: Loads, source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    loads.answer = AcceleratorError("CUDA error: an illegal memory access was encountered")
+    with (
+        caplog.at_level(logging.ERROR),
+        pytest.raises(EslError, match=r"failed \(AcceleratorError\); the server's log"),
+    ):
+        start_extraction(library, source)
+    wait_until(lambda: library.jobs.all()[-1].state == "failed")
+    assert "illegal memory access" in caplog.text
+
+
+def test_waiting_for_another_set_and_for_a_slow_network_are_told_apart(
+    library: Library, loads: Loads, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    def slow(*_: Any) -> GpuPredictor:
+        gate.wait(30)
+        return GpuPredictor()
+
+    monkeypatch.setattr(extraction, "load_predictor", slow)
+    with pytest.raises(EslError, match="takes long to open"):
+        start_extraction(library, source, timeout=1.0)
+    with pytest.raises(EslError, match="busy with another set"):
+        start_extraction(library, source, timeout=0.1)
+    gate.set()
+    wait_until(lambda: all(job.is_over for job in library.jobs.all()))
