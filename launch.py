@@ -93,7 +93,6 @@ def _source(config: LaunchConfig) -> Source | None:
         dataset=config.dataset or "demo",
         data_root=config.data_root,
         split=config.split or DEMO_SPLIT,
-        device=config.device,
         store=config.store,
     )
 

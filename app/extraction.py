@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from app.jobs import Job
 from app.library import ASSETS_DIR, Library, require_writable
@@ -29,7 +29,6 @@ class Source:
     dataset: str
     data_root: Path | None = None
     split: str
-    device: Literal["auto", "cpu", "cuda"] = "auto"
     store: Path | None = None
     """Where the store goes; below the server's state folder, named by its source, where this is None."""
     like: StoreManifest | None = None
@@ -122,6 +121,7 @@ def _run(library: Library, source: Source, job: Job, on_open: Callable[[OpenStor
     finally:
         for opened in opened_by:
             opened.job = ""
+        library.release_memory()
     return {"store": str(directory), "images": store.num_done}
 
 
@@ -130,10 +130,10 @@ def _network(library: Library, source: Source) -> Any:
     weights = weights_hash(source.checkpoint)
     begun = store_at(store_dir(library, source, weights))
     if begun is None:
-        return load_predictor(source.checkpoint, source.device)
+        return load_predictor(source.checkpoint, library.device)
     if begun.is_complete and weights and begun.manifest.model.get("sha256") == weights:
         return RecordedNetwork(source.checkpoint, begun)
-    return load_recorded(source.checkpoint, begun, source.device)
+    return load_recorded(source.checkpoint, begun, library.device)
 
 
 def source_of(opened: OpenStore) -> Source:

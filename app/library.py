@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from app.flips import FlipCounts
 from app.jobs import JobBook
@@ -13,7 +13,7 @@ from app.opened import Caches, OpenStore, make_caches
 from app.set_numbers import SetNumbers
 from esl.errors import CheckpointError, ConfigError, DataError
 from esl.pipelines.origin import origin_of, stale_sentence
-from esl.pipelines.targets import Targets, load_predictor
+from esl.pipelines.targets import DeviceName, Targets, device_like, load_predictor, release_gpu_memory
 from esl.store.logits_array import ARRAY_NAME
 from esl.store.predictions import MANIFEST_NAME, PredictionStore
 from esl.store.verdicts import VerdictBook
@@ -22,6 +22,8 @@ ASSETS_DIR = Path(__file__).resolve().parent.parent / "assets"
 """What comes with the tool may be read whatever the roots are."""
 MAX_DEPTH = 4
 MAX_FOUND = 200
+MAX_NETWORKS = 2
+"""Networks at hand for own images: two sets are compared at most, and each takes memory of the device."""
 
 
 @dataclass(kw_only=True)
@@ -36,7 +38,8 @@ class Library:
     cache_dir: Path
     stores_dir: Path
     """Where stores that are made from the page go."""
-    device: str = "auto"
+    device: DeviceName = "auto"
+    """Where the page's networks run; `auto` takes a store's own device, and CUDA for a new one, where this machine has it."""
     jobs: JobBook = field(default_factory=JobBook)
     caches: Caches = field(default_factory=make_caches)
 
@@ -80,28 +83,44 @@ class Library:
         return list(self._stores.values())
 
     def keep_predictor(self, opened: OpenStore, predictor: Any) -> None:
-        """Have the network of a store at hand for own images."""
-        self._predictors[opened.sid] = predictor
+        """Have the network of a store at hand for own images, in place of the one that was not asked for longest."""
+        with self._lock:
+            self._predictors.pop(opened.sid, None)
+            self._predictors[opened.sid] = predictor
+            while len(self._predictors) > MAX_NETWORKS:
+                del self._predictors[next(iter(self._predictors))]
+
+    def release_memory(self) -> None:
+        """Give back what no network at hand needs: a training that waits for the same GPU may need it all."""
+        release_gpu_memory()
 
     def predictor(self, opened: OpenStore) -> Callable[[], Any]:
         """Gives the network of a store, loaded when it is first called for.
 
         Raises (when called):
             CheckpointError: it is not at hand.
+            ConfigError: this machine lacks the device that the server was started with.
         """
 
         def load() -> Any:
             with self._loading:
-                if opened.sid not in self._predictors:
+                predictor = self._predictors.get(opened.sid)
+                if predictor is None:
                     if opened.checkpoint is None:
                         raise CheckpointError("The checkpoint that made this store must be at hand; it is not.")
                     if stale := stale_sentence(opened.store, opened.checkpoint):
                         raise CheckpointError(f"{stale} Predict the set again to see own images beside it.")
-                    precision = cast(Any, opened.store.manifest.precision)
-                    self._predictors[opened.sid] = load_predictor(opened.checkpoint, precision=precision)
-                return self._predictors[opened.sid]
+                    predictor = load_predictor(opened.checkpoint, *self._way_of(opened))
+                self.keep_predictor(opened, predictor)
+                return predictor
 
         return load
+
+    def _way_of(self, opened: OpenStore) -> tuple[DeviceName, Any]:
+        """Device and precision for own images: as the store was made, else what fits the device there is."""
+        made = opened.store.manifest
+        device = device_like(self.device, made.device)
+        return device, made.precision if device == made.device else "auto"
 
     def close(self) -> None:
         """Stop what runs in the background; what is on the disk stays good."""

@@ -24,7 +24,10 @@ async def upload(
     if opened.checkpoint is None:
         raise ApiError(409, "The checkpoint that made this store must be at hand; start the server with --checkpoint.")
     data = await _body(request)
-    key = await run_in_threadpool(_predict, opened, library.predictor(opened), data, name)
+    try:
+        key = await run_in_threadpool(_predict, opened, library.predictor(opened), data, name)
+    finally:
+        await run_in_threadpool(library.release_memory)
     return {"i": key, "name": name, "done": True, "has_truth": False, "valid": list(opened.own(key).valid)}
 
 

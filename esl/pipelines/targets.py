@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esl.classes import CLASS_SETS
-from esl.errors import DataError, EslError
+from esl.errors import ConfigError, DataError, EslError
 from esl.images import decode_image
 from esl.images.headers import TAIL, NeedMore, parse_header
 from esl.store.manifest import StoreManifest
@@ -165,6 +165,28 @@ def load_predictor(
     from esl.models.predictor import Predictor
 
     return Predictor.load(checkpoint, device=device, precision=precision)
+
+
+def device_like(device: DeviceName, recorded: str) -> DeviceName:
+    """`device`; where that is `auto`, the device that a store records, if this machine has it."""
+    from esl.models.device import resolve_device
+
+    if device != "auto" or recorded not in ("cpu", "cuda"):
+        return device
+    known: DeviceName = "cuda" if recorded == "cuda" else "cpu"
+    try:
+        resolve_device(known)
+    except ConfigError:
+        return "auto"
+    return known
+
+
+def release_gpu_memory() -> None:
+    """Return memory that torch only caches to the GPU, for other processes; nothing where no GPU was used."""
+    import torch
+
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.empty_cache()
 
 
 def _root_of(manifest: StoreManifest) -> Path | None:

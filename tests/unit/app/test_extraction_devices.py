@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from test_extraction import wait_until
 from worlds import make_library, make_store
 
 from app import extraction
-from app.extraction import Source, start_extraction
+from app.extraction import Source, source_of, start_extraction
 from app.library import Library
 from app.opened import OpenStore
 from esl.errors import ConfigError, EslError
@@ -161,3 +162,32 @@ def test_waiting_for_another_set_and_for_a_slow_network_are_told_apart(
         start_extraction(library, source, timeout=0.1)
     gate.set()
     wait_until(lambda: all(job.is_over for job in library.jobs.all()))
+
+
+def test_the_servers_device_is_used_for_every_set(library: Library, loads: Loads, source: Source) -> None:
+    library.device = "cpu"
+    opened = extracted(library, source)
+    extracted(library, replace(source_of(opened), store=library.stores_dir / "renewed"))
+    assert loads.asked == [("cpu",), ("cpu",)]
+
+
+def test_a_store_of_another_device_than_the_servers_does_not_go_on(
+    library: Library, loads: Loads, source: Source, tmp_path: Path
+) -> None:
+    begin(library, loads, source)
+    other = make_library(tmp_path)
+    other.device = "cpu"
+    with pytest.raises(ConfigError, match=r"this server computes on cpu. Start it with --device cuda"):
+        start_extraction(other, source)
+    assert loads.asked == []
+
+
+@pytest.mark.parametrize("has_gpu", [True, False])
+def test_memory_of_a_gpu_that_was_used_is_given_back_at_the_end(
+    library: Library, loads: Loads, source: Source, monkeypatch: pytest.MonkeyPatch, has_gpu: bool
+) -> None:
+    emptied: list[bool] = []
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: has_gpu)
+    monkeypatch.setattr("torch.cuda.empty_cache", lambda: emptied.append(True))
+    extracted(library, source)
+    assert bool(emptied) == has_gpu

@@ -1,13 +1,16 @@
 """What a library opens and what it refuses."""
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from clients import api_client
 from worlds import make_library, make_store
 
 from app.library import Library
-from esl.errors import ConfigError, DataError
+from esl.errors import CheckpointError, ConfigError, DataError
+from esl.pipelines.targets import DeviceName
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../b", "", " ", "\0", "link/secret"])
@@ -73,3 +76,37 @@ def test_stores_that_are_open_are_not_offered_again(library: Library, tmp_path: 
     library.open(first.directory)
     found = api_client(library).get("/api/v1/open").json()["stores"]
     assert [entry["name"] for entry in found] == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("device", "made_on", "has_gpu", "how"),
+    [
+        ("auto", "cpu", True, ("cpu", "fp32")), ("auto", "cuda", True, ("cuda", "bf16")), ("auto", "cuda", False, ("auto", "auto")),
+        ("cpu", "cpu", True, ("cpu", "fp32")), ("cpu", "cuda", True, ("cpu", "auto")), ("cuda", "cpu", True, ("cuda", "auto")),
+    ],
+)  # fmt: skip
+def test_own_images_go_where_the_server_may_compute_and_else_where_the_store_was_made(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    device: DeviceName, made_on: str, has_gpu: bool, how: tuple[str, str],
+) -> None:  # fmt: skip
+    directory = make_store(tmp_path, done=0).directory
+    if made_on == "cuda":
+        made = json.loads((directory / "manifest.json").read_text())
+        (directory / "manifest.json").write_text(json.dumps({**made, "device": "cuda", "precision": "bf16"}))
+    monkeypatch.setattr("esl.models.device.cuda_fault", lambda: "" if has_gpu else "there is none")
+    monkeypatch.setattr("app.library.load_predictor", lambda checkpoint, *asked: asked)
+    library.device = device
+    opened = library.open(directory)
+    opened.checkpoint = tmp_path / "c.safetensors"
+    assert library.predictor(opened)() == how
+
+
+def test_two_networks_stay_at_hand_those_that_were_asked_for_last(library: Library, tmp_path: Path) -> None:
+    stores = [SimpleNamespace(sid=name, checkpoint=None) for name in "abc"]
+    for opened in stores[:2]:
+        library.keep_predictor(opened, f"network of {opened.sid}")  # type: ignore[arg-type]
+    assert library.predictor(stores[0])() == "network of a"  # type: ignore[arg-type]
+    library.keep_predictor(stores[2], "network of c")  # type: ignore[arg-type]
+    assert library.predictor(stores[0])() == "network of a"  # type: ignore[arg-type]
+    with pytest.raises(CheckpointError):
+        library.predictor(stores[1])()  # type: ignore[arg-type]
