@@ -1,6 +1,7 @@
 """Open the inspector: `python launch.py`, or with --store DIR, or with --checkpoint C --dataset D --data-root R --split S."""
 
 import logging
+import os
 import socket
 import sys
 import threading
@@ -55,6 +56,8 @@ def main(config: LaunchConfig) -> None:
     Raises:
         EslError: the settings or the data cannot be used.
     """
+    # The page's own network and the jobs it starts then mean the same GPU by a number, the one that nvidia-smi shows.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     access = resolve_access(config.host, config.auth, config.insecure)
     _check(config)
     listener = _listen(config.host, config.port)

@@ -18,9 +18,10 @@ from app.pages import inspector, plain
 from app.routes import make_router
 from app.routes.answers import add_error_answers
 from app.routes.viewer_files import ViewerFiles, ViewerSnapshot
-from app.run_desk import RunDesk, visible_devices
+from app.run_desk import RunDesk
 from app.security import Access, SecurityMiddleware
 from app.theme import INSPECTOR_CSS, PLAIN_CSS, theme
+from esl.pipelines.devices import visible_devices
 
 MAX_UPLOAD = "20mb"
 

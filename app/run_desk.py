@@ -7,7 +7,6 @@ folder, and a restart loses nothing.
 import logging
 import re
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -153,11 +152,3 @@ def job_to_json(job: Job) -> dict[str, Any]:
         "num_devices": job.num_devices, "user": job.user, "created": job.created, "message": job.message,
         "command": " ".join(job.argv[1:]),
     }  # fmt: skip
-
-
-def visible_devices() -> tuple[str, ...]:
-    """Devices of this host that may run jobs: every CUDA GPU that the driver lists, else the CPU."""
-    gpus: Sequence[Path] = (
-        sorted(Path("/proc/driver/nvidia/gpus").glob("*")) if Path("/proc/driver/nvidia/gpus").is_dir() else []
-    )
-    return tuple(f"cuda:{i}" for i in range(len(gpus))) or ("cpu",)

@@ -20,6 +20,7 @@ from typing import Literal
 
 from esl.errors import ConfigError, DataError
 from esl.files import safe_join
+from esl.pipelines.devices import gpu_names
 from esl.pipelines.slurm import SlurmPlace, several_gpus, submit
 from esl.store.job_queue import ACTIVE, Job, JobQueue
 from esl.store.processes import process_started
@@ -186,8 +187,9 @@ class QueueWorker:
 
     def _environment(self, job: Job) -> dict[str, str]:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path()}
-        if job.device.startswith("cuda:") and job.launcher == "local":
-            environment["CUDA_VISIBLE_DEVICES"] = job.device.removeprefix("cuda:")
+        if job.launcher == "local" and (gpus := gpu_names((job.device,))):
+            # CUDA counts the fastest GPU first unless told otherwise; the driver and nvidia-smi count by bus.
+            environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(gpus)}
         return environment
 
     def _exit_code(self, job: Job) -> int | None:

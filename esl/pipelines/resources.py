@@ -1,13 +1,16 @@
 """What a run will need and what there is, asked before it starts: disk for its checkpoints, memory of its device."""
 
+import math
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from esl.config import TrainConfig
+from esl.pipelines.devices import gpu_names
 
 PARAMETERS = {
     "resnet101": 44_600_000, "resnet50": 25_600_000, "resnet34": 21_800_000, "resnet18": 11_700_000, "mobilenet_v2": 2_100_000,
@@ -15,6 +18,7 @@ PARAMETERS = {
 """Backbone -> about how many parameters DeepLab-V2 has on it."""
 _DISCRIMINATOR_PARAMETERS = 2_760_000
 """At the published width of 64; they grow with its square."""
+_ANSWER_SECONDS = 5.0
 _SGD_BYTES, _ADAM_BYTES = 8, 12
 """Bytes of a float32 parameter with its momentum, or its two moments."""
 
@@ -71,7 +75,8 @@ def disk_free(folder: Path) -> int:
 
 
 def _memory_free(device: str) -> int | None:
-    return _gpu_memory(device.partition(":")[2] or "0") if device.startswith("cuda") else _main_memory()
+    gpus = gpu_names((device,))
+    return _gpu_memory(gpus) if gpus else _main_memory()
 
 
 def _main_memory() -> int | None:
@@ -82,10 +87,23 @@ def _main_memory() -> int | None:
     return 1024 * int(found[1]) if found else None
 
 
-def _gpu_memory(index: str) -> int | None:
-    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "-i", index]
+_asked: dict[tuple[str, ...], tuple[float, int | None]] = {}
+"""GPUs -> when they were asked (monotonic seconds), and their answer."""
+
+
+def _gpu_memory(gpus: tuple[str, ...]) -> int | None:
+    """Bytes free on the fullest of some GPUs; a form asks at each keystroke, so an answer holds for a few seconds."""
+    when, free = _asked.get(gpus, (-math.inf, None))
+    if time.monotonic() - when > _ANSWER_SECONDS:
+        free = _ask_driver(gpus)
+        _asked[gpus] = time.monotonic(), free
+    return free
+
+
+def _ask_driver(gpus: tuple[str, ...]) -> int | None:
+    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "-i", ",".join(gpus)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-        return int(done.stdout.split()[0]) << 20
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return min(map(int, done.stdout.split())) << 20
+    except (OSError, subprocess.SubprocessError, ValueError):
         return None
