@@ -55,7 +55,9 @@ class RunDesk:
         """What a launch comes to (see `plan_launch`)."""
         if self.recipes_dir is not None and re.fullmatch(r"[0-9a-f]{16}", launch.recipe):
             launch = replace(launch, recipe=str(self.recipes_dir / f"{launch.recipe}.json"))
-        plan = plan_launch(launch, runs_dir=self.runs_dir, stores_dir=self.stores_dir, roots=self.roots)
+        plan = plan_launch(
+            launch, runs_dir=self.runs_dir, stores_dir=self.stores_dir, roots=self.roots, devices=self.devices
+        )
         taken = launch.kind != "extract" and (self.runs_dir / launch.run / "config.json").exists()
         if taken and "run" not in plan.faults:
             return replace(

@@ -16,12 +16,13 @@ from esl.errors import ConfigError, EslError
 from esl.files import read_json
 from esl.pipelines.resources import Resources, resources_for
 from esl.presets import preset, with_data_root
-from esl.store.job_queue import Job, Launcher
+from esl.store.job_queue import Job, Launcher, devices_from
 
 Kind = Literal["train", "extract", "self-train"]
 """What a button starts: one training (baseline, or on pseudo-labels), an extraction, or a whole experiment."""
 
 MAX_ROUNDS = 10
+MAX_DEVICES = 1024
 CRITERIA = ("entropy", "max_prob", "class_balanced")
 
 
@@ -77,7 +78,9 @@ class Plan:
         )  # fmt: skip
 
 
-def plan_launch(launch: Launch, *, runs_dir: Path, stores_dir: Path, roots: Sequence[Path]) -> Plan:
+def plan_launch(
+    launch: Launch, *, runs_dir: Path, stores_dir: Path, roots: Sequence[Path], devices: Sequence[str] = ("cpu",)
+) -> Plan:
     """Check a launch and write out its command.
 
     Args:
@@ -85,12 +88,14 @@ def plan_launch(launch: Launch, *, runs_dir: Path, stores_dir: Path, roots: Sequ
         runs_dir: where runs live.
         stores_dir: where extracted stores go.
         roots: folders that typed paths must lie in.
+        devices: of this host, those that may be used.
 
     Returns:
         A plan; where something is wrong its `faults` say what, under the field's name ("" for the whole form).
     """
     faults: dict[str, str] = {}
     _check_form(launch, faults)
+    _check_devices(launch, devices, faults)
     for name in ("data_root", "recipe", "checkpoint"):
         _check_path(name, getattr(launch, name), roots, faults)
     if launch.kind == "extract":
@@ -128,7 +133,10 @@ def plan_launch(launch: Launch, *, runs_dir: Path, stores_dir: Path, roots: Sequ
     resources = None
     if config is not None:
         resources = resources_for(
-            config, runs_dir, launch.device, launch.rounds + 1 if launch.kind == "self-train" else 1
+            config,
+            runs_dir,
+            _needed(launch),
+            launch.rounds + 1 if launch.kind == "self-train" else 1,
         )
         if resources.fault:
             faults.setdefault("", resources.fault)
@@ -201,12 +209,30 @@ def _check_form(launch: Launch, faults: dict[str, str]) -> None:
         faults["run"] = f"must be a plain folder name of letters, digits, . _ - ; got {launch.run[:100]!r}"
     if launch.kind not in get_args(Kind):
         faults["kind"] = f"must be one of {', '.join(get_args(Kind))}"
-    if launch.num_devices < 1 or launch.num_devices > 1024:
-        faults["num_devices"] = f"must be 1 to 1024; got {launch.num_devices}"
+    if not 1 <= launch.num_devices <= MAX_DEVICES:
+        faults["num_devices"] = f"must be 1 to {MAX_DEVICES}; got {launch.num_devices}"
     if not 1 <= launch.rounds <= MAX_ROUNDS:
         faults["rounds"] = f"must be 1 to {MAX_ROUNDS}; got {launch.rounds}"
     if launch.criterion not in CRITERIA:
         faults["criterion"] = f"must be one of {', '.join(CRITERIA)}; got {launch.criterion!r}"
+
+
+def _check_devices(launch: Launch, devices: Sequence[str], faults: dict[str, str]) -> None:
+    if launch.launcher == "slurm":
+        return
+    if launch.device not in devices:
+        faults["device"] = f"must be one of {', '.join(devices)}; got {launch.device!r}"
+        return
+    needed = _needed(launch)
+    if (there := len(set(needed) & set(devices))) < len(needed):
+        faults.setdefault(
+            "num_devices",
+            f"must be at most {there}, one for each GPU from {launch.device} on; got {launch.num_devices}",
+        )
+
+
+def _needed(launch: Launch) -> tuple[str, ...]:
+    return devices_from(launch.device, min(max(1, launch.num_devices), MAX_DEVICES))
 
 
 def _check_path(name: str, text: str, roots: Sequence[Path], faults: dict[str, str]) -> None:

@@ -41,7 +41,7 @@ class QueueConfig:
 
     runs_dir: Path
     devices: tuple[str, ...] = ("cpu",)
-    """Devices of this host that may run one job each, e.g. `("cuda:0", "cuda:1")`."""
+    """Devices of this host that may run one job each, e.g. `("cuda:0", "cuda:1", "cpu")`; a job may take several."""
     python: str = sys.executable
     slurm_options: tuple[str, ...] = field(default_factory=tuple)
     """Further `sbatch` options, e.g. `("partition=gpu",)`."""
@@ -72,8 +72,10 @@ class QueueWorker:
             safe_join(self.config.runs_dir, job.run)
         except DataError as error:
             raise ConfigError(str(error)) from error
-        if job.launcher != "slurm" and job.device not in self.config.devices:
-            raise ConfigError(f"A job's device must be one of {', '.join(self.config.devices)}; got {job.device!r}.")
+        if not set(job.devices) <= set(self.config.devices):
+            raise ConfigError(
+                f"A job's devices must be of {', '.join(self.config.devices)}; got {', '.join(job.devices)}."
+            )
         if job.launcher == "slurm" and shutil.which("sbatch") is None:
             raise ConfigError("SLURM must be installed for this launcher: sbatch is not on the PATH. Choose local.")
         return self.queue.add(job)
@@ -83,7 +85,7 @@ class QueueWorker:
         for job in self.queue.jobs(("running", "stopping")):
             self._settle(job)
         for device in self.config.devices:
-            claimed = self.queue.claim(device, socket.gethostname())
+            claimed = self.queue.claim(device, socket.gethostname(), self.config.devices)
             if claimed is not None:
                 self._start(claimed)
 
@@ -187,7 +189,7 @@ class QueueWorker:
 
     def _environment(self, job: Job) -> dict[str, str]:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path()}
-        if job.launcher == "local" and (gpus := gpu_names((job.device,))):
+        if gpus := gpu_names(job.devices):
             # CUDA counts the fastest GPU first unless told otherwise; the driver and nvidia-smi count by bus.
             environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(gpus)}
         return environment

@@ -32,7 +32,7 @@ class Resources:
     disk_free: int
     """Where runs are kept."""
     memory_free: int | None
-    """Of the device; None where it cannot be asked."""
+    """Of the device, the fullest of several; None where it cannot be asked."""
 
     @property
     def fault(self) -> str:
@@ -49,12 +49,12 @@ class Resources:
         return asdict(self)
 
 
-def resources_for(config: TrainConfig, runs_dir: Path, device: str, trainings: int = 1) -> Resources:
-    """What `trainings` runs of a config need below `runs_dir`, and what is free there and on `device` (`cpu`, `cuda:0`)."""
+def resources_for(config: TrainConfig, runs_dir: Path, devices: tuple[str, ...], trainings: int = 1) -> Resources:
+    """What `trainings` runs of a config need below `runs_dir`, and what is free there and on `devices` (`cpu`, `cuda:0`)."""
     return Resources(
         disk_needed=trainings * checkpoint_bytes(config) * (config.keep_checkpoints + 2),
         disk_free=disk_free(runs_dir),
-        memory_free=_memory_free(device),
+        memory_free=_memory_free(devices),
     )
 
 
@@ -74,8 +74,8 @@ def disk_free(folder: Path) -> int:
     return shutil.disk_usage(next(p for p in (there, *there.parents) if p.is_dir())).free
 
 
-def _memory_free(device: str) -> int | None:
-    gpus = gpu_names((device,))
+def _memory_free(devices: tuple[str, ...]) -> int | None:
+    gpus = gpu_names(devices)
     return _gpu_memory(gpus) if gpus else _main_memory()
 
 

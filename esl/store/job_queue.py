@@ -1,6 +1,6 @@
 """A small queue of runs in a folder: an SQLite file that outlives pages, servers and reboots.
 
-A job is a command and the device it wants; at most one job a device runs at a time. Claiming is one
+A job is a command and the devices it wants; at most one job a device runs at a time. Claiming is one
 transaction, so a double click, two browsers or two servers start a run once. The queue holds no training state:
 that is in the run's own directory.
 """
@@ -60,10 +60,10 @@ class Job:
     argv: tuple[str, ...]
     """The command, as a shell would run it."""
     device: str = "cpu"
-    """Where it runs: `cpu`, `cuda:0`, ...; jobs of one device wait for each other."""
+    """Where it runs: `cpu`, `cuda:0`, ...; the first of several. Jobs that share a device wait for each other."""
     launcher: Launcher = "local"
     num_devices: int = 1
-    """Processes to start (torchrun) or GPUs to ask for (SLURM)."""
+    """Processes to start, each on a GPU of its own from `device` on (or all on the CPU), or GPUs to ask for (SLURM)."""
     user: str = ""
     state: JobState = "queued"
     position: float = 0.0
@@ -90,6 +90,19 @@ class Job:
             faults.append(f"launcher must be one of {', '.join(get_args(Launcher))}, not {self.launcher!r}")
         if faults:
             raise ConfigError(f"A job must be complete: {'; '.join(faults)}.")
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Every device of this host that it keeps busy; none where SLURM runs it elsewhere."""
+        return () if self.launcher == "slurm" else devices_from(self.device, self.num_devices)
+
+
+def devices_from(device: str, count: int) -> tuple[str, ...]:
+    """`count` GPUs from `device` on, `("cuda:1", "cuda:2")`; the CPU is one, however many processes share it."""
+    number = device.removeprefix("cuda:")
+    if number == device or not (number.isascii() and number.isdecimal()):
+        return (device,)
+    return tuple(f"cuda:{int(number) + i}" for i in range(count))
 
 
 _COLUMNS = "job_id, run, argv, device, launcher, num_devices, user, state, position, host, pid, process_started, remote_id, created, message"
@@ -144,12 +157,8 @@ class JobQueue:
 
     def jobs(self, states: Sequence[JobState] = ()) -> list[Job]:
         """Jobs in the order in which they run, of the named states or of all."""
-        where = f"WHERE state IN ({_marks(states)})" if states else ""
         with self._transaction() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY position, created", tuple(states)
-            ).fetchall()
-        return [_job(row) for row in rows]
+            return _select(connection, f"state IN ({_marks(states)})" if states else "1", *states)
 
     def job(self, job_id: str) -> Job:
         """One job.
@@ -163,23 +172,31 @@ class JobQueue:
             raise DataError(f"A job must be in the queue; {self.path} has none called {job_id!r}.")
         return found
 
-    def claim(self, device: str, host: str) -> Job | None:
-        """Take the first waiting job of a free device and mark it running; None where none waits or one runs."""
+    def claim(self, device: str, host: str, offered: Sequence[str] = ()) -> Job | None:
+        """Mark the next job that begins at a device as running.
+
+        A device is kept free for the first waiting job that needs it, so that one that needs several gets its turn.
+
+        Args:
+            device: the job's own, the first of those it needs.
+            host: this one; devices are counted for each host.
+            offered: all devices of this host; jobs that need others are left to hosts that have them.
+
+        Returns:
+            The job; None where none waits, or a device of the next one is busy.
+        """
         with self._transaction() as connection:
-            busy = connection.execute(
-                "SELECT 1 FROM jobs WHERE device = ? AND host = ? AND launcher != 'slurm' AND state IN ('running', 'stopping')",
-                (device, host),
-            ).fetchone()
-            if busy:
-                return None
-            row = connection.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE state = 'queued' AND device = ? ORDER BY position, created LIMIT 1",
-                (device,),
-            ).fetchone()
-            if row is None:
-                return None
-            connection.execute("UPDATE jobs SET state = 'running', host = ? WHERE job_id = ?", (host, row[0]))
-            return _one(connection, row[0])
+            busy = set()
+            for job in _select(connection, "state IN ('running', 'stopping') AND host = ?", host):
+                busy |= set(job.devices)
+            for job in _select(connection, "state = 'queued'"):
+                if not set(job.devices) <= {device, *offered} or device not in (job.device, *job.devices):
+                    continue
+                if device != job.device or busy & set(job.devices):
+                    return None
+                connection.execute("UPDATE jobs SET state = 'running', host = ? WHERE job_id = ?", (host, job.job_id))
+                return _one(connection, job.job_id)
+        return None
 
     def set_process(self, job_id: str, *, pid: int = 0, process_started: str = "", remote_id: str = "") -> None:
         """Note which process (or SLURM job) a running job is."""
@@ -234,6 +251,11 @@ class JobQueue:
 
 def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
+
+
+def _select(connection: sqlite3.Connection, where: str, *values: str) -> list[Job]:
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM jobs WHERE {where} ORDER BY position, created", values)
+    return [_job(row) for row in rows.fetchall()]
 
 
 def _one(connection: sqlite3.Connection, job_id: str) -> Job | None:

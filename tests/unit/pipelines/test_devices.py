@@ -77,6 +77,21 @@ def test_a_job_sees_its_own_gpu_alone_by_the_name_that_the_server_was_given(
         assert environment_of(worker, job) == f"PCI_BUS_ID {seen}"
 
 
+def test_a_job_on_several_gpus_sees_exactly_those_and_one_on_the_cpu_what_there_is(
+    host: Callable[[int, str | None], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host(4, "3,2,1,0")
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    worker = QueueWorker(QueueConfig(runs_dir=tmp_path / "runs", devices=visible_devices()))
+    monkeypatch.setattr(worker, "command", lambda job: list(job.argv))  # torchrun itself would take seconds
+    for device, seen in (("cuda:1", "PCI_BUS_ID 2,1"), ("cpu", "None 3,2,1,0")):
+        job = Job(
+            job_id=device, run=device.replace(":", ""), argv=(sys.executable, "-c", SHOW), device=device,
+            launcher="torchrun", num_devices=2,
+        )  # fmt: skip
+        assert environment_of(worker, job) == seen
+
+
 class Driver:
     """Stands in for nvidia-smi: keeps which GPUs it was asked for."""
 
@@ -105,10 +120,10 @@ def test_free_memory_is_that_of_the_gpu_a_job_would_see_and_is_not_asked_for_at_
     monkeypatch.setattr(resources.time, "monotonic", lambda: clock[0])
     for seconds in (0.0, 1.0, 3.0, 2.0):  # 0, 1, 4 and 6 seconds after the first
         clock[0] += seconds
-        assert resources_for(preset("demo_advent"), tmp_path, "cuda:1").memory_free == 1000 << 20
+        assert resources_for(preset("demo_advent"), tmp_path, ("cuda:1",)).memory_free == 1000 << 20
     assert driver.asked == ["GPU-77f1", "GPU-77f1"]
-    resources_for(preset("demo_advent"), tmp_path, "cuda:0")
-    assert driver.asked[-1] == "3"
+    resources_for(preset("demo_advent"), tmp_path, ("cuda:0", "cuda:1"))
+    assert driver.asked[-1] == "3,GPU-77f1"
 
 
 def test_the_server_counts_gpus_as_its_jobs_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,23 @@ def test_a_fault_stands_beside_its_field(tmp_path: Path, change: dict[str, objec
         made.job(launch)
 
 
+def test_a_form_asks_for_gpus_that_are_there(tmp_path: Path) -> None:
+    places = {"runs_dir": tmp_path / "runs", "stores_dir": tmp_path / "stores", "roots": [tmp_path]}
+
+    def faults(**change: object) -> dict[str, str]:
+        launch = replace(LAUNCH, **{"launcher": "torchrun", **change})  # type: ignore[arg-type]
+        return dict(plan_launch(launch, devices=("cuda:0", "cuda:1", "cuda:2", "cpu"), **places).faults)  # type: ignore[arg-type]
+
+    assert faults(device="cuda:1", num_devices=2) == {}
+    assert faults(device="cpu", num_devices=4) == {}  # ranks share the CPU
+    assert faults(device="cuda:9", num_devices=4, launcher="slurm") == {}  # elsewhere
+    assert faults(device="cuda:1", num_devices=3) == {
+        "num_devices": "must be at most 2, one for each GPU from cuda:1 on; got 3"
+    }
+    assert faults(device="cuda:x") == {"device": "must be one of cuda:0, cuda:1, cuda:2, cpu; got 'cuda:x'"}
+    assert "1 to 1024" in faults(device="cuda:0", num_devices=10**9)["num_devices"]
+
+
 def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert "exist" in plan(replace(LAUNCH, data_root=str(tmp_path / "no")), tmp_path).faults["data_root"]
 

@@ -142,6 +142,8 @@ def test_names_that_are_no_plain_folder_are_refused(worker: QueueWorker, name: s
 def test_devices_and_launchers_that_are_not_there_are_refused(worker: QueueWorker) -> None:
     with pytest.raises(ConfigError, match="cuda:7"):
         worker.submit(job("g", "1", device="cuda:7"))
+    with pytest.raises(ConfigError, match="of cpu; got cuda:0, cuda:1"):
+        worker.submit(job("g", "1", device="cuda:0", num_devices=2, launcher="torchrun"))
     with pytest.raises(ConfigError, match="sbatch"):
         worker.submit(job("g", "1", launcher="slurm"))
 

@@ -30,11 +30,11 @@ def test_a_checkpoint_of_an_adversarial_run_holds_its_discriminators() -> None:
 
 
 def test_what_is_free_is_what_the_system_says(tmp_path: Path) -> None:
-    found = resources_for(preset("demo_advent"), tmp_path / "not" / "there" / "yet", "cpu")
+    found = resources_for(preset("demo_advent"), tmp_path / "not" / "there" / "yet", ("cpu",))
     assert found.disk_free == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.2)
     assert found.memory_free is not None
     assert found.memory_free > 1 << 20
-    assert resources_for(preset("demo_advent"), tmp_path, "cuda:99").memory_free is None
+    assert resources_for(preset("demo_advent"), tmp_path, ("cuda:99",)).memory_free is None
 
 
 def test_a_run_that_does_not_fit_on_the_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

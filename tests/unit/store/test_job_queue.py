@@ -49,6 +49,54 @@ def test_one_job_a_device_runs_at_a_time(tmp_path: Path) -> None:
     assert second.job_id == "b"
 
 
+GPUS = ("cuda:0", "cuda:1", "cuda:2", "cpu")
+
+
+def claimed(queue: JobQueue, device: str) -> str:
+    found = queue.claim(device, "here", GPUS)
+    return found.job_id if found else ""
+
+
+def test_a_job_keeps_all_of_its_gpus_busy(tmp_path: Path) -> None:
+    queue = queue_of(tmp_path)
+    queue.add(replace(JOB, job_id="two", run="two", device="cuda:0", num_devices=2, launcher="torchrun"))
+    for i in range(3):
+        queue.add(replace(JOB, job_id=f"on{i}", run=f"on{i}", device=f"cuda:{i}"))
+    assert [claimed(queue, device) for device in GPUS] == ["two", "", "on2", ""]
+    assert [claimed(queue, device) for device in GPUS] == ["", "", "", ""]
+    queue.set_state("two", "done")
+    assert [claimed(queue, device) for device in GPUS] == ["on0", "on1", "", ""]
+
+
+def test_a_job_for_several_gpus_is_not_overtaken_for_ever(tmp_path: Path) -> None:
+    queue = queue_of(tmp_path)
+    queue.add(replace(JOB, job_id="first", run="first", device="cuda:1"))
+    assert claimed(queue, "cuda:1") == "first"
+    queue.add(replace(JOB, job_id="two", run="two", device="cuda:0", num_devices=2))
+    queue.add(replace(JOB, job_id="later", run="later", device="cuda:1"))
+    assert claimed(queue, "cuda:0") == ""  # cuda:1 is busy
+    queue.set_state("first", "done")
+    assert claimed(queue, "cuda:1") == ""  # kept for the job before
+    assert claimed(queue, "cuda:0") == "two"
+
+
+def test_processes_that_share_the_cpu_take_it_once_and_slurm_takes_nothing_here(tmp_path: Path) -> None:
+    queue = queue_of(tmp_path)
+    queue.add(replace(JOB, job_id="four", run="four", num_devices=4, launcher="torchrun"))
+    queue.add(replace(JOB, job_id="far", run="far", device="cuda:0", num_devices=8, launcher="slurm"))
+    queue.add(replace(JOB, job_id="near", run="near", device="cuda:0"))
+    assert [claimed(queue, device) for device in ("cpu", "cuda:0", "cuda:0")] == ["four", "far", "near"]
+
+
+def test_jobs_for_gpus_that_this_host_lacks_are_left_to_others(tmp_path: Path) -> None:
+    queue = queue_of(tmp_path)
+    queue.add(replace(JOB, job_id="two", run="two", device="cuda:0", num_devices=2))
+    queue.add(replace(JOB, job_id="one", run="one", device="cuda:0"))
+    here = queue.claim("cuda:0", "here", ("cuda:0", "cpu"))
+    there = queue.claim("cuda:0", "there", GPUS)
+    assert (here and here.job_id, there and there.job_id) == ("one", "two")
+
+
 def _claim(path: Path, results: "multiprocessing.Queue[str]") -> None:
     job = JobQueue(path).claim("cpu", "here")
     results.put(job.job_id if job else "")
