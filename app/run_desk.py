@@ -83,27 +83,30 @@ class RunDesk:
 
         Raises:
             DataError: no such run.
-            ConfigError: it is active already.
+            ConfigError: it is active already, or needs devices that this server lacks.
         """
         run = self.table.run(name)
         if experiment_of(name) != name:
             job = self._again(experiment_of(name), job_id, user)
         else:
-            job = resume_launch(run.path, job_id, device=self.devices[0], user=user)
+            job = resume_launch(run.path, job_id, devices=self.devices, last=self._last_job(name), user=user)
         job = self.worker.submit(job)
         self.tick()
         return job
 
     def _again(self, experiment: str, job_id: str, user: str) -> Job:
         """The command of an experiment once more: it skips what is done."""
-        before = [job for job in self.worker.queue.jobs() if job.run == experiment]
-        if not before:
+        last = self._last_job(experiment)
+        if last is None:
             raise ConfigError(f"{experiment} was begun in a shell; the same command there goes on with it.")
-        last = max(before, key=lambda job: job.created)
         return Job(
             job_id=job_id, run=experiment, argv=last.argv, device=last.device, launcher=last.launcher,
             num_devices=last.num_devices, user=user,
         )  # fmt: skip
+
+    def _last_job(self, name: str) -> Job | None:
+        before = [job for job in self.worker.queue.jobs() if job.run == name]
+        return max(before, key=lambda job: job.created, default=None)
 
     def stop(self, name: str, *, is_kill: bool) -> Job:
         """Stop the active job of a run: saved first, or killed.

@@ -143,18 +143,44 @@ def plan_launch(
     return Plan(argv=_esl(argv), config=config_to_json(config) if config else {}, faults=faults, resources=resources)
 
 
-def resume_launch(run_dir: Path, job_id: str, *, device: str, user: str = "") -> Job:
-    """The job that goes on with a run: its own config, in its own directory.
+def resume_launch(
+    run_dir: Path, job_id: str, *, devices: Sequence[str] = ("cpu",), last: Job | None = None, user: str = ""
+) -> Job:
+    """The job that goes on with a run: its own config, in its own directory, on as many devices of the same kind.
+
+    Args:
+        run_dir: the run.
+        job_id: of the new job.
+        devices: of this host, those that may be used.
+        last: the run's newest job; None for a run that a shell began.
+        user: who asks.
 
     Raises:
         DataError: the run's config is damaged.
-        ConfigError: it came from no preset.
+        ConfigError: it came from no preset, or needs devices that this host lacks.
     """
     record = read_json(run_dir / "config.json")
     config = config_from_json(record["config"])
-    flags = command_flags(preset(config.preset), config)
-    argv = _esl(["train", config.preset, *flags, "--run", str(run_dir)])
-    return Job(job_id=job_id, run=run_dir.name, argv=argv, device=device, user=user)
+    resolved = record.get("resolved", {})
+    count = int(resolved.get("world_size", last.num_devices if last else 1))
+    launcher: Launcher = last.launcher if last else "local"
+    if launcher == "local" and count > 1:
+        launcher = "torchrun"
+    argv = ["train", config.preset, *command_flags(preset(config.preset), config), "--run", str(run_dir)]
+    if count > 1:
+        argv += ["--devices", str(count)]
+    fitting = [*([last.device] if last and last.device in devices else []), *devices]
+    if launcher != "slurm":
+        kind = str(resolved.get("accelerator", ""))
+        fitting = [d for d in fitting if d.startswith(kind) and set(devices_from(d, count)) <= set(devices)]
+        if not fitting:
+            raise ConfigError(
+                f"A run goes on with the devices it was begun with: {run_dir.name} needs {count} of kind "
+                f"{kind or 'cuda'}, this server has {', '.join(devices)}. Resume it on a machine that has them."
+            )
+    return Job(
+        job_id=job_id, run=run_dir.name, argv=_esl(argv), device=fitting[0], launcher=launcher, num_devices=count, user=user,
+    )  # fmt: skip
 
 
 def _config(launch: Launch, roots: Sequence[Path], faults: dict[str, str]) -> TrainConfig | None:
@@ -211,6 +237,8 @@ def _check_form(launch: Launch, faults: dict[str, str]) -> None:
         faults["kind"] = f"must be one of {', '.join(get_args(Kind))}"
     if not 1 <= launch.num_devices <= MAX_DEVICES:
         faults["num_devices"] = f"must be 1 to {MAX_DEVICES}; got {launch.num_devices}"
+    elif launch.kind == "self-train" and launch.num_devices > 1:
+        faults["num_devices"] = f"must be 1: a whole experiment runs in one process; got {launch.num_devices}"
     if not 1 <= launch.rounds <= MAX_ROUNDS:
         faults["rounds"] = f"must be 1 to {MAX_ROUNDS}; got {launch.rounds}"
     if launch.criterion not in CRITERIA:

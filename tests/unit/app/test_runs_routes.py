@@ -128,6 +128,19 @@ def test_stop_and_resume_of_what_does_not_run_are_said(
     assert again["command"].startswith("-m esl train demo_source_only")
 
 
+def test_a_run_on_several_devices_goes_on_on_as_many(
+    client: TestClient, desk: RunDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "tick", lambda: None)
+    make_run(desk, "a")
+    for job_id, count in (("old", 1), ("new", 2)):
+        desk.worker.submit(Job(job_id=job_id, run="a", argv=("x",), launcher="torchrun", num_devices=count))
+        desk.worker.queue.set_state(job_id, "stopped")
+    again = answer(client.post("/runs/a/resume", json={"id": "r1"}))
+    assert (again["launcher"], again["num_devices"], again["device"]) == ("torchrun", 2, "cpu")
+    assert again["command"].endswith("--devices 2")
+
+
 def test_the_desk_keeps_the_queue_going_by_itself(desk: RunDesk) -> None:
     from esl.store.job_queue import Job
 

@@ -7,10 +7,12 @@ import pytest
 
 from esl.cli.self_train import SelfTrainArguments
 from esl.cli.train import TrainArguments
-from esl.config import config_from_json
+from esl.config import config_from_json, config_to_json
 from esl.errors import ConfigError
+from esl.files import read_json, write_json
 from esl.pipelines.launching import Launch, Plan, plan_launch, resume_launch
 from esl.presets import PRESETS, preset
+from esl.store.job_queue import Job, Launcher
 
 LAUNCH = Launch(
     job_id="j", run="demo-1", preset="demo_source_only", values={"steps": "50", "schedule_steps": 50, "seed": 3}
@@ -110,15 +112,57 @@ def test_a_whole_experiment_is_one_command(tmp_path: Path) -> None:
     )
 
 
-def test_a_resume_is_the_same_config_in_the_same_place(tmp_path: Path) -> None:
-    from esl.config import config_to_json
-    from esl.files import write_json
-
+def begun(root: Path, **resolved: object) -> Path:
+    """A run's folder with its config and what was resolved at its start."""
     config = replace(preset("demo_advent"), seed=9)
-    write_json(tmp_path / "r" / "config.json", {"config": config_to_json(config)})
-    job = resume_launch(tmp_path / "r", "again", device="cpu")
-    assert parsed(job.argv).config == config
-    assert job.run == "r"
+    write_json(root / "r" / "config.json", {"config": config_to_json(config), "resolved": resolved})
+    return root / "r"
+
+
+def test_a_resume_is_the_same_config_in_the_same_place(tmp_path: Path) -> None:
+    run = begun(tmp_path)
+    job = resume_launch(run, "again")
+    assert parsed(job.argv).config == config_from_json(read_json(run / "config.json")["config"])
+    assert (job.run, job.device, job.launcher, job.num_devices) == ("r", "cpu", "local", 1)
+
+
+GPUS = ("cuda:0", "cuda:1", "cuda:2", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("resolved", "last", "device", "launcher"),
+    [
+        ({"accelerator": "cuda", "world_size": 2}, ("cuda:1", "torchrun", 2), "cuda:1", "torchrun"),
+        ({"accelerator": "cuda", "world_size": 2}, None, "cuda:0", "torchrun"),
+        # A GPU that is gone, and a job that had lost the number: the run's record decides.
+        ({"accelerator": "cuda", "world_size": 2}, ("cuda:7", "local", 1), "cuda:0", "torchrun"),
+        ({"accelerator": "cpu", "world_size": 2}, None, "cpu", "torchrun"),
+        ({"accelerator": "cpu", "world_size": 1}, None, "cpu", "local"),
+        ({"accelerator": "cuda", "world_size": 8}, ("cuda:0", "slurm", 8), "cuda:0", "slurm"),
+        ({}, ("cuda:2", "local", 1), "cuda:2", "local"),
+    ],
+)
+def test_a_resume_has_the_devices_of_the_beginning(
+    tmp_path: Path, resolved: dict[str, object], last: tuple[str, Launcher, int] | None, device: str, launcher: Launcher
+) -> None:
+    before = last and Job(
+        job_id="1", run="r", argv=("x",), device=last[0], launcher=last[1], num_devices=last[2]
+    )  # fmt: skip
+    job = resume_launch(begun(tmp_path, **resolved), "again", devices=GPUS, last=before or None)
+    count = resolved.get("world_size", 1)
+    assert (job.device, job.launcher, job.num_devices) == (device, launcher, count)
+    assert parsed(job.argv).devices == count
+
+
+def test_a_resume_that_lacks_its_devices_says_which(tmp_path: Path) -> None:
+    run = begun(tmp_path, accelerator="cuda", world_size=4)
+    with pytest.raises(ConfigError, match=r"r needs 4 of kind cuda, this server has cuda:0, cuda:1, cuda:2, cpu"):
+        resume_launch(run, "again", devices=GPUS)
+
+
+def test_a_whole_experiment_on_several_devices_is_refused(tmp_path: Path) -> None:
+    launch = replace(LAUNCH, kind="self-train", launcher="torchrun", num_devices=2)
+    assert plan(launch, tmp_path).faults == {"num_devices": "must be 1: a whole experiment runs in one process; got 2"}
 
 
 def test_class_balanced_labels_come_from_the_store_on_screen(tmp_path: Path) -> None:

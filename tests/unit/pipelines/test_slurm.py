@@ -63,6 +63,13 @@ def test_a_submitted_verb_asks_for_what_it_was_told_and_for_a_requeue(
         assert f"#SBATCH {line}" in script
 
 
+@pytest.mark.parametrize("verb", ["self-train", "reproduce", "bdl"])
+def test_a_verb_that_shares_no_work_gets_one_gpu(verb: str, cluster: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", "--gpus", "2", "--", verb, "demo"]) == 2
+    assert f"got {verb} with --gpus 2. Say --gpus 1." in capsys.readouterr().err
+    assert not cluster.exists()
+
+
 def test_an_interrupted_job_saves_queues_again_and_ends(tmp_path: Path) -> None:
     job = submit(
         [sys.executable, "-c", STAND_IN, str(tmp_path)], tmp_path / "jobs", SlurmPlace(gpus=0),
