@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esl.classes import IGNORE
+from esl.cores import usable_cores
 from esl.errors import ConfigError, DataError, ShapeError
 from esl.labeling.kernel import maps_from_logits, maps_from_probs, softmax_rows
 
@@ -99,7 +100,7 @@ def derive_maps(
         prior: (C, h, w) from 0 to 1, multiplied to the probabilities before all else (CBST-SP); label, max-prob and
             entropy are then those of the products.
         valid: (h, w) of the region, from the top left corner of the map, that shows the image.
-        num_threads: threads to use; by default one in a worker process, else one per core (8 at most).
+        num_threads: threads to use; by default one in a worker process, else one per core of this rank's share (8 at most).
         source: names the image in errors.
 
     Raises:
@@ -259,9 +260,7 @@ def _factors(divisors: Sequence[float] | NDArray[np.floating] | None, num_classe
 
 
 def _default_threads() -> int:
-    if parent_process() is not None:
-        return 1
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, _MAX_THREADS)
+    return 1 if parent_process() is not None else min(usable_cores(), _MAX_THREADS)
 
 
 @cache
