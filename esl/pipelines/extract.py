@@ -1,13 +1,13 @@
 """Extraction: images through a network into a prediction store, once.
 
-No label is ever opened here. The same call continues what an earlier one left, and ends with the same bytes.
+No label is ever opened here. While the network predicts, the images to come are read and those before are written (`overlap`).
+The same call continues what an earlier one left, and ends with the same bytes.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,16 @@ from esl.labeling.maps import Interpolate
 from esl.pipelines.extraction_inputs import ImageSource, LogitSource, Regions
 from esl.pipelines.first_look import FirstLook
 from esl.pipelines.origin import note_origin
+from esl.pipelines.overlap import helper_threads, in_order
 from esl.pipelines.precheck import require_sound
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import MANIFEST_NAME, PredictionStore, StoreManifest
 
 _T = TypeVar("_T")
-_PREFETCHED_BATCHES = 2
+_Inputs: TypeAlias = tuple[tuple[str, ...], NDArray[np.uint8], Regions]
+"""Ids of a batch, its images (B, H, W, 3) and the valid region of each."""
+_Predictions: TypeAlias = tuple[tuple[str, ...], NDArray[np.float32] | NDArray[np.float16], Regions]
+"""The same with logits (B, C, h, w)."""
 
 
 def extract(
@@ -204,18 +208,35 @@ def _predict_all(
     pending = [batch for batch in batches if not all(map(store.has, batch))]
     done = total - sum(not store.has(i) for batch in pending for i in batch)
     progress(done, total)
-    order = _Order(pending, next_image)
-    for batch, images, valid in _prefetched(dataset, store.map_size, order):
-        if should_stop():
-            return
-        # A batch that was cut short is predicted whole again: its last bits may depend on its company.
-        logits = source.predict(images)
-        for image_id, one, region in zip(batch, logits, valid, strict=True):
-            if not store.has(image_id):
-                store.write(image_id, one, region)
-                done += 1
-            look.add(one, store.map_size, region, image_id)
-        progress(done, total)
+    readers = helper_threads(source.device)
+
+    def read(batch: tuple[str, ...]) -> _Inputs:
+        images, regions = zip(*(dataset.read_input(image_id, store.map_size) for image_id in batch), strict=True)
+        return batch, np.stack(images), regions
+
+    def predictions(inputs: Iterable[_Inputs]) -> Iterator[_Predictions]:
+        for batch, images, regions in inputs:
+            if should_stop():
+                return
+            # A batch that was cut short is predicted whole again: its last bits may depend on its company.
+            yield batch, source.predict(images), regions
+
+    def write(predicted: _Predictions) -> tuple[_Predictions, int]:
+        absent = [one for one in zip(*predicted, strict=True) if not store.has(one[0])]
+        for image_id, logits, region in absent:
+            store.write(image_id, logits, region)
+        return predicted, len(absent)
+
+    with (
+        closing(in_order(read, _Order(pending, next_image), threads=readers, ahead=readers)) as inputs,
+        # One writer, since a store is written by one thread at a time.
+        closing(in_order(write, predictions(inputs))) as written,
+    ):
+        for predicted, count in written:
+            for image_id, logits, region in zip(*predicted, strict=True):
+                look.add(logits, store.map_size, region, image_id)
+            done += count
+            progress(done, total)
     look.finish()
 
 
@@ -227,38 +248,12 @@ class _Order:
         self._batch_of = {image_id: batch for batch in pending for image_id in batch}
         self._next_image = next_image
 
-    def pop(self) -> tuple[str, ...] | None:
-        """The batch to read next; None when all are taken."""
-        wanted = self._next_image()
-        batch = self._batch_of.get(wanted) if wanted is not None else None
-        if batch is None or batch not in self._pending:
-            batch = next(iter(self._pending), None)
-        if batch is not None:
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        """Each batch once; `next_image` is asked before each."""
+        while self._pending:
+            wanted = self._next_image()
+            batch = self._batch_of.get(wanted) if wanted is not None else None
+            if batch is None or batch not in self._pending:
+                batch = next(iter(self._pending))
             del self._pending[batch]
-        return batch
-
-
-def _prefetched(
-    dataset: ImageSource, size: tuple[int, int], order: _Order
-) -> Iterator[tuple[tuple[str, ...], NDArray[np.uint8], Regions]]:
-    """Batches of images (B, H, W, 3) and their valid regions, read and resized in a thread while the network works on the one before."""
-    waiting: deque[tuple[tuple[str, ...], Future[tuple[NDArray[np.uint8], Regions]]]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="esl-read") as pool:
-        try:
-            while True:
-                while len(waiting) < _PREFETCHED_BATCHES and (batch := order.pop()) is not None:
-                    waiting.append((batch, pool.submit(_read_batch, dataset, batch, size)))
-                if not waiting:
-                    return
-                batch, future = waiting.popleft()
-                yield batch, *future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
-
-
-def _read_batch(
-    dataset: ImageSource, batch: tuple[str, ...], size: tuple[int, int]
-) -> tuple[NDArray[np.uint8], Regions]:
-    images, valid = zip(*(dataset.read_input(image_id, size) for image_id in batch), strict=True)
-    return np.stack(images), valid
+            yield batch

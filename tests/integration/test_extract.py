@@ -4,6 +4,9 @@ import dataclasses
 import resource
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from esl.errors import CheckpointError, ConfigError, DataError
+from esl.pipelines import overlap
 from esl.pipelines.extract import extract, shard
 from esl.store.predictions import PredictionStore
 from tests.integration.extraction_world import FakeImages, FakeInfo, FakeSource
@@ -18,6 +22,25 @@ from tests.integration.extraction_world import FakeImages, FakeInfo, FakeSource
 
 def contents(directory: Path) -> dict[str, bytes]:
     return {str(p.relative_to(directory)): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+
+
+def before_each_write(hook: Callable[[PredictionStore, str], None]) -> Callable[[PredictionStore], None]:
+    """An `on_open` that has `hook` called before each image is written."""
+
+    def on_open(store: PredictionStore) -> None:
+        write = store.write
+
+        def spied(image_id: str, logits: NDArray[np.floating], valid: tuple[int, int] | None = None) -> None:
+            hook(store, image_id)
+            write(image_id, logits, valid)
+
+        store.write = spied  # type: ignore[method-assign]
+
+    return on_open
+
+
+def helpers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("esl-overlap")]
 
 
 def test_every_image_is_predicted_at_the_size_asked_for(tmp_path: Path) -> None:
@@ -105,15 +128,7 @@ def test_an_image_someone_waits_for_comes_first(tmp_path: Path) -> None:
     images, order = FakeImages(count=12), []
     wanted = iter([None, None, images.image_ids[9]])
 
-    def on_open(store: PredictionStore) -> None:
-        write = store.write
-
-        def spied(image_id: str, logits: NDArray[np.floating], valid: tuple[int, int] | None = None) -> None:
-            order.append(image_id)
-            write(image_id, logits, valid)
-
-        store.write = spied  # type: ignore[method-assign]
-
+    on_open = before_each_write(lambda store, image_id: order.append(image_id))
     extract(FakeSource(), images, tmp_path / "s", on_open=on_open, next_image=lambda: next(wanted, None))
     assert order.index(images.image_ids[9]) == 2
     assert sorted(order) == list(images.image_ids)
@@ -140,6 +155,87 @@ def test_a_damaged_image_stops_with_its_name_and_keeps_what_is_done(tmp_path: Pa
         extract(FakeSource(), Damaged(), tmp_path / "s")
     assert PredictionStore.open(tmp_path / "s").num_done == 3
     assert extract(FakeSource(), FakeImages(), tmp_path / "s").is_complete
+
+
+def test_an_image_is_written_while_the_next_is_predicted(tmp_path: Path) -> None:
+    second = threading.Event()
+
+    class Source(FakeSource):
+        def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+            if self.calls == 2:  # the first was of a blank image
+                second.set()
+            return super().predict(images)
+
+    met = []
+    on_open = before_each_write(lambda store, image_id: met.append(second.wait(20)))
+    extract(Source(), FakeImages(count=4), tmp_path / "s", on_open=on_open)
+    assert met == [True] * 4
+
+
+def test_a_gpu_is_fed_by_several_readers_and_the_bytes_are_those_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting = threading.Barrier(3)
+
+    class ReadTogether(FakeImages):
+        def read_input(self, image_id: str, size: tuple[int, int]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+            time.sleep(0.005 * (meeting.wait(20) == 0))  # three at a time, or not at all
+            return super().read_input(image_id, size)
+
+    images = {"count": 12, "size": (32, 64)}
+    monkeypatch.setattr(overlap, "usable_cores", lambda: 1)
+    extract(FakeSource(device="cuda"), FakeImages(**images), tmp_path / "one", size=(32, 64))
+    monkeypatch.setattr(overlap, "usable_cores", lambda: 3)
+    extract(FakeSource(device="cuda"), ReadTogether(**images), tmp_path / "three", size=(32, 64))
+    assert contents(tmp_path / "three") == contents(tmp_path / "one")
+
+
+def test_nothing_is_called_done_before_it_is_written(tmp_path: Path) -> None:
+    stores: list[PredictionStore] = []
+
+    def slowly(store: PredictionStore, image_id: str) -> None:
+        stores.append(store)
+        time.sleep(0.02)
+
+    def progress(done: int, total: int, note: str = "") -> None:
+        assert done == 0 or done <= stores[0].num_done
+
+    extract(FakeSource(), FakeImages(), tmp_path / "s", on_open=before_each_write(slowly), progress=progress)
+
+
+def test_a_write_that_fails_ends_the_extraction_and_leaves_no_thread(tmp_path: Path) -> None:
+    def fail(store: PredictionStore, image_id: str) -> None:
+        if image_id.endswith("00002.png"):
+            raise DataError("The disk is gone.")
+
+    source, seen = FakeSource(), []
+    with pytest.raises(DataError, match=r"disk is gone"):
+        extract(
+            source,
+            FakeImages(count=50),
+            tmp_path / "s",
+            on_open=before_each_write(fail),
+            progress=lambda done, total, note="": seen.append(done),
+        )
+    assert seen == [0, 1, 2]
+    assert source.calls <= 1 + 4, "the blank image, three, and the one that was predicted meanwhile"
+    assert helpers() == []
+    assert extract(FakeSource(), FakeImages(count=50), tmp_path / "s").is_complete
+
+
+def test_an_interrupt_ends_it_at_once_and_leaves_no_thread(tmp_path: Path) -> None:
+    class Interrupted(FakeSource):
+        def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+            if self.calls == 3:
+                raise KeyboardInterrupt
+            return super().predict(images)
+
+    whole = extract(FakeSource(), FakeImages(count=50), tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        extract(Interrupted(), FakeImages(count=50), tmp_path / "s")
+    assert helpers() == []
+    assert 1 <= PredictionStore.open(tmp_path / "s").num_done <= 2
+    assert extract(FakeSource(), FakeImages(count=50), tmp_path / "s").store_hash == whole.store_hash
 
 
 def test_ranks_share_the_work_without_overlap(tmp_path: Path) -> None:
