@@ -1,9 +1,9 @@
 """Score predictions against ground truth, with the protocol beside the number (decision 5)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +12,16 @@ from esl.classes import ClassSet, class_set
 from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
 from esl.errors import DataError
-from esl.labeling.maps import derive_maps
 from esl.metrics.confusion import ConfusionMatrix
 from esl.metrics.subsets import SEVEN, members, merged_into_seven, subset_means
 from esl.models.device import DeviceName, PrecisionName
 from esl.models.predictor import Predictor
 from esl.pipelines.first_look import FirstLook
 from esl.pipelines.ranks import Share, summed_over_ranks
-from esl.pipelines.views import Logits, Order, Predict, Views, decide
+from esl.pipelines.scoring import Protocol, labelled_ids, score, score_stored
+from esl.pipelines.views import ONE_LOOK, Views
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import PredictionStore
-
-Protocol = Literal["advent", "bdl"]
-"""`advent`: logits are resized to the label and then decided; `bdl`: probabilities are."""
-_ORDER: dict[Protocol, Order] = {"advent": "logits", "bdl": "probs"}
-_ONE_LOOK = Views()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +86,7 @@ def evaluate_checkpoint(
     protocol: Protocol = "advent",
     device: DeviceName = "auto",
     precision: PrecisionName = "auto",
-    views: Views = _ONE_LOOK,
+    views: Views = ONE_LOOK,
     share: Share = (0, 1),
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
@@ -127,6 +122,7 @@ def evaluate_checkpoint(
         predictor.predict,
         pairs,
         size,
+        device=predictor.device,
         protocol=protocol,
         views=views,
         share=share,
@@ -162,94 +158,15 @@ def evaluate_store(
         raise DataError(
             f"A store must hold every labelled image of {split}: {len(missing)} are missing, e.g. {missing[0]}. Finish `extract`."
         )
-    matrix = _score_stored(store, pairs, protocol, share, progress, should_stop)
+    matrix = score_stored(store, pairs, protocol=protocol, share=share, progress=progress, should_stop=should_stop)
     matrix.counts = summed_over_ranks(matrix.counts, share)
     how = f"stored logits, {store.manifest.precision}"
     return report_of(matrix, pairs, protocol=protocol, how=how, predictions="store")
 
 
-def score(
-    predict: Predict,
-    pairs: PairDataset,
-    size: tuple[int, int],
-    *,
-    protocol: Protocol = "advent",
-    views: Views = _ONE_LOOK,
-    share: Share = (0, 1),
-    progress: Progress = no_progress,
-    should_stop: ShouldStop = never_stop,
-    look: FirstLook | None = None,
-) -> ConfusionMatrix:
-    """Confusion matrix of a network over the labelled images of a split, each scored at its label's size.
-
-    Args:
-        predict: (B, H, W, 3) uint8 -> (B, C, h, w) logits.
-        pairs: images and labels.
-        size: (height, width) of the network's input.
-        protocol: order of interpolation.
-        views: how often to look at each image.
-        share: (rank, ranks): this process takes every ranks-th image.
-        progress: told after each image.
-        should_stop: asked before each image; a partial matrix comes back when it says so.
-        look: is shown the first logits.
-    """
-    matrix = ConfusionMatrix(pairs.class_set.num_classes)
-    ids = labelled_ids(pairs)[share[0] :: share[1]]
-    for done, image_id in enumerate(ids):
-        if should_stop():
-            break
-        label = pairs.read_scored_label(image_id, size)
-        shape = (label.shape[0], label.shape[1])
-        order = _ORDER[protocol]
-        decided = decide(predict, pairs, image_id, size=size, label_size=shape, order=order, views=views, look=look)
-        matrix.update(label, decided)
-        progress(done + 1, len(ids))
-    if look is not None:
-        look.finish()
-    return matrix
-
-
 def _format_of(store: PredictionStore, dataset: str) -> str | None:
     """Label format that the store was made with; another data set's labels have their own."""
     return store.manifest.label_format if store.manifest.dataset == dataset else None
-
-
-def _score_stored(
-    store: PredictionStore,
-    pairs: PairDataset,
-    protocol: Protocol,
-    share: Share,
-    progress: Progress,
-    should_stop: ShouldStop,
-) -> ConfusionMatrix:
-    matrix = ConfusionMatrix(pairs.class_set.num_classes)
-    ids = labelled_ids(pairs)[share[0] :: share[1]]
-    for done, image_id in enumerate(ids):
-        if should_stop():
-            break
-        _count(matrix, store.read(image_id), pairs.read_scored_label(image_id, store.map_size), protocol, image_id)
-        progress(done + 1, len(ids))
-    return matrix
-
-
-def _count(
-    matrix: ConfusionMatrix, logits: Logits, label: NDArray[np.uint8], protocol: Protocol, image_id: str
-) -> None:
-    height, width = label.shape
-    maps = derive_maps(logits, (height, width), interpolate=_ORDER[protocol], source=image_id)
-    matrix.update(label, maps.label)
-
-
-def labelled_ids(pairs: PairDataset) -> Sequence[str]:
-    """Ids of the images that have a label.
-
-    Raises:
-        DataError: none has.
-    """
-    ids = [image_id for image_id in pairs.image_ids if pairs.has_label(image_id)]
-    if not ids:
-        raise DataError(f"Scoring needs labels: {pairs.name} {pairs.split} in {pairs.root} has none.")
-    return ids
 
 
 def report_of(
@@ -259,7 +176,7 @@ def report_of(
     protocol: Protocol,
     how: str,
     predictions: str,
-    views: Views = _ONE_LOOK,
+    views: Views = ONE_LOOK,
 ) -> EvaluationReport:
     """The numbers of a finished matrix, with the protocol in words."""
     order = (

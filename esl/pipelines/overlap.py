@@ -17,8 +17,8 @@ _Result = TypeVar("_Result")
 _MAX_THREADS = 8
 
 
-def helper_threads(device: str) -> int:
-    """Threads that read beside a network on `device` (`cpu` or `cuda`).
+def helper_threads(device: str | None = None) -> int:
+    """Threads for the work beside a network on `device` (`cpu` or `cuda`), or (None) beside none at all.
 
     On a CPU one: a forward pass takes longer than a read, more readers would only take cores from it, and an image
     that someone waits for would stand behind more that were read before. A GPU is done in a fraction of a read.

@@ -21,7 +21,7 @@ from esl.errors import DataError
 from esl.files import read_json, write_json
 from esl.models.predictor import Predictor
 from esl.pipelines.audit import known_quality
-from esl.pipelines.evaluate import report_of, score
+from esl.pipelines.evaluate import report_of
 from esl.pipelines.precheck import require_all_sound
 from esl.pipelines.run_record import (
     Accelerator,
@@ -36,6 +36,7 @@ from esl.pipelines.run_record import (
     versions,
 )
 from esl.pipelines.samples import sampler
+from esl.pipelines.scoring import score
 from esl.progress import Progress, no_progress
 from esl.store.recipes import save_recipe
 from esl.store.runs import RunDirectory, RunStatus
@@ -276,7 +277,8 @@ def _evaluator(
 
     def evaluate() -> Scores:
         share = (fabric.global_rank, fabric.world_size)
-        matrix = score(_predictor(engine).predict, pairs, chosen_on.size, share=share, should_stop=stop)
+        network = _predictor(engine)
+        matrix = score(network.predict, pairs, chosen_on.size, device=network.device, share=share, should_stop=stop)
         if fabric.world_size > 1:
             summed = fabric.all_reduce(torch.from_numpy(matrix.counts).to(fabric.device), reduce_op="sum")
             assert isinstance(summed, torch.Tensor)

@@ -147,4 +147,5 @@ def test_a_gpu_has_several_readers_and_a_cpu_one(monkeypatch: pytest.MonkeyPatch
     for cores, readers in ((1, 1), (5, 5), (64, 8)):
         monkeypatch.setattr(overlap, "usable_cores", lambda cores=cores: cores)
         assert helper_threads("cuda") == readers
+        assert helper_threads() == readers
         assert helper_threads("cpu") == 1

@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 from esl.data.dataset import PairDataset
 from esl.data.transforms import resize_image
 from esl.errors import ConfigError
-from esl.pipelines.views import Order, Views, decide
+from esl.pipelines.views import Order, Views, decide, look_at, place_of, read_views
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
 
@@ -35,7 +35,8 @@ def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def asked(views: Views, order: Order) -> NDArray[np.uint8]:
     pairs = cast(PairDataset, OneImage())
-    return decide(predict, pairs, "x", size=(24, 40), label_size=(48, 80), order=order, views=views)
+    logits = look_at(predict, read_views(pairs, "x", (24, 40), views), views)
+    return decide(logits, (48, 80), order=order, views=views)
 
 
 def resized(values: Any) -> NDArray[np.float64]:
@@ -70,6 +71,30 @@ def test_one_look_is_what_the_kernel_decides_and_others_differ() -> None:
     np.testing.assert_array_equal(single, resized(predict(IMAGE[None])[0]).argmax(0))
     assert (asked(Views(flip=True), "logits") != single).any()
     assert (asked(Views(), "probs") != single).any()
+
+
+def test_looks_are_added_up_on_the_device_asked_for() -> None:
+    views = Views(flip=True)
+    logits = look_at(predict, [(IMAGE, (24, 40))], views)
+    with pytest.raises(
+        NotImplementedError, match="meta"
+    ):  # a device without numbers, which cannot come back from there
+        decide(logits, (48, 80), order="logits", views=views, device="meta")
+
+
+def test_another_thread_is_told_which_gpu_is_this_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    assert place_of("cuda") == torch.device("cuda:3")
+    assert place_of("cpu") == torch.device("cpu")
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_cuda_decides_what_the_cpu_decides() -> None:
+    views = Views(scales=(0.5, 1.0), flip=True)
+    logits = look_at(predict, [(resize_image(IMAGE, s), s) for s in ((12, 20), (24, 40))], views)
+    cpu, cuda = (decide(logits, (48, 80), order="logits", views=views, device=place_of(d)) for d in ("cpu", "cuda"))
+    assert (cpu == cuda).mean() > 0.999
 
 
 def test_the_protocol_says_how_often_it_looked() -> None:
