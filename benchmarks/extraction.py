@@ -1,9 +1,11 @@
 """Extraction, side by side: the way of the published scripts and ours; seconds and peak memory per image.
 
-    python -m benchmarks.extraction [--images 3] [--repeats 3] [--part head|pipeline|all] [--out FILE.md]
+    python -m benchmarks.extraction [--images 3] [--repeats 3] [--part head|pipeline|all] [--device cpu|cuda]
+                                     [--out FILE.md]
 
 Head: 65x129 logits of 19 classes to label, max-prob and entropy at 1024x512 and 2048x1024. Pipeline: PNG files of
 2048x1024 through ResNet-101 (random weights) at 1024x512 to thresholds. Each contender runs in a process of its own.
+With `--device cuda` the networks, and the heads that are torch's, work on the GPU; all begin and end in main memory.
 """
 
 import argparse
@@ -37,13 +39,14 @@ def write_images(folder: Path, count: int) -> None:
         cv2.imwrite(str(folder / f"{index:03d}.png"), np.clip(coarse + noise, 0, 255).astype(np.uint8))
 
 
-def run_head(name: str, size: tuple[int, int], repeats: int) -> Measurement:
+def run_head(name: str, size: tuple[int, int], repeats: int, device: str) -> Measurement:
     """One contender of the head."""
     logits = np.random.default_rng(0).normal(0, 3, (19, 65, 129)).astype(np.float32)
-    return measure(name, _head(name, logits, size), repeats=repeats)
+    return measure(name, head(name, logits, size, device), repeats=repeats)
 
 
-def _head(name: str, logits: NDArray[np.float32], size: tuple[int, int]) -> Callable[[], object]:
+def head(name: str, logits: NDArray[np.float32], size: tuple[int, int], device: str) -> Callable[[], object]:
+    """The work of one contender: from logits (C, h, w) to maps, both in main memory."""
     if name.startswith("ours"):
         from esl.labeling.maps import derive_maps
 
@@ -53,12 +56,12 @@ def _head(name: str, logits: NDArray[np.float32], size: tuple[int, int]) -> Call
 
     from benchmarks import reference_way
 
-    batch = torch.from_numpy(logits)[None]
     way = reference_way.maps_of if name == "numpy" else reference_way.maps_in_torch
-    return lambda: way(batch, size)
+    # The copy back also waits for the GPU; on a CPU neither copies.
+    return lambda: [torch.as_tensor(one).cpu() for one in way(torch.from_numpy(logits)[None].to(device), size)]
 
 
-def run_pipeline(name: str, folder: Path, repeats: int) -> Measurement:
+def run_pipeline(name: str, folder: Path, repeats: int, device: str) -> Measurement:
     """One contender of the whole pipeline."""
     from esl.models.deeplab_v2 import build_network
     from esl.models.weights import NetworkInfo
@@ -71,17 +74,22 @@ def run_pipeline(name: str, folder: Path, repeats: int) -> Measurement:
     if name == "reference":
         from benchmarks import reference_way
 
+        network.to(device)
         buffers = 2 * 8 * SIZE[0] * SIZE[1] * WHOLE_SET / 1e9
         note = f"fp32; its buffers for {WHOLE_SET} images: {buffers:.1f} GB more"
         return measure(
-            name, lambda: reference_way.extract(paths, SIZE, network), repeats=repeats, images=len(paths), note=note
+            name,
+            lambda: reference_way.extract(paths, SIZE, network),
+            repeats=repeats,
+            images=len(paths),
+            note=note,
         )
     from benchmarks import our_way
     from esl.models.device import resolve_precision
     from esl.models.predictor import Predictor
 
-    precision = resolve_precision("fp32" if name == "ours_fp32" else "auto", "cpu")
-    predictor = Predictor(network, info, device="cpu", precision=precision)
+    precision = resolve_precision("fp32" if name == "ours_fp32" else "auto", device)
+    predictor = Predictor(network, info, device=device, precision=precision)
     return measure(
         name,
         lambda: our_way.extract(paths, SIZE, predictor, folder / f"store_{name}"),
@@ -113,33 +121,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=3, help="how many images the pipeline reads")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--part", choices=("head", "pipeline", "all"), default="all")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks work")
     parser.add_argument("--out", type=Path, help="also write the tables here (.md), and the numbers beside it (.json)")
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, default=Path("."), help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, nargs=2, default=SIZE, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.contender in HEADS:
-        report(run_head(options.contender, (options.size[0], options.size[1]), options.repeats))
+        report(run_head(options.contender, (options.size[0], options.size[1]), options.repeats, options.device))
     elif options.contender in PIPELINES:
-        report(run_pipeline(options.contender, options.folder, options.repeats))
+        report(run_pipeline(options.contender, options.folder, options.repeats, options.device))
     else:
-        _compare(options.part, options.images, options.repeats, options.out)
+        _compare(options.part, options.images, options.repeats, options.device, options.out)
 
 
-def _compare(part: str, images: int, repeats: int, out: Path | None) -> None:
+def _compare(part: str, images: int, repeats: int, device: str, out: Path | None) -> None:
+    extra: tuple[str, ...]
     results: dict[str, list[Measurement]] = {}
     if part != "pipeline":
         for height, width in HEAD_SIZES:
-            extra: tuple[str, ...] = ("--size", str(height), str(width), "--repeats", str(10 * repeats))
+            extra = ("--size", str(height), str(width), "--repeats", str(10 * repeats), "--device", device)
             title = f"Head: 65x129 logits, 19 classes, to maps of {width}x{height}"
             results[title] = [in_process(MODULE, ("--contender", name, *extra)) for name in HEADS]
     if part != "head":
         with tempfile.TemporaryDirectory() as folder:
             write_images(Path(folder), images)
-            extra = ("--folder", folder, "--repeats", str(repeats))
+            extra = ("--folder", folder, "--repeats", str(repeats), "--device", device)
             title = f"Pipeline: {images} PNG of 2048x1024, ResNet-101 at {SIZE[1]}x{SIZE[0]}, to thresholds"
             results[title] = [in_process(MODULE, ("--contender", name, *extra)) for name in PIPELINES]
-    where = f"{hardware()}; commit {commit()}; median of {repeats} ({10 * repeats} for the head) after one warm run"
+    where = f"{hardware()}; on {device}; commit {commit()}; median of {repeats} ({10 * repeats} for the head) after one warm run"
     text = "\n\n".join([where, *(table(title, rows) for title, rows in results.items())])
     print(text)
     if out is not None:

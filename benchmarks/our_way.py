@@ -2,38 +2,49 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from esl.classes import CITYSCAPES_19
+import numpy as np
+from numpy.typing import NDArray
+
+from esl.classes import CITYSCAPES_19, ClassSet
 from esl.data.transforms import resize_image
 from esl.images import read_image
-from esl.labeling.maps import derive_maps
-from esl.labeling.thresholds import ScoreHistogram, ThresholdRule, Thresholds, class_thresholds
+from esl.labeling.thresholds import ThresholdRule, Thresholds, class_thresholds
 from esl.models.predictor import Predictor
-from esl.store.predictions import PredictionStore, StoreManifest
+from esl.pipelines.extract import extract as fill_store
+from esl.store.predictions import PredictionStore
+
+
+@dataclass(frozen=True)
+class Files:
+    """Image files as extraction asks for them (`esl.pipelines.extraction_inputs.ImageSource`)."""
+
+    root: Path
+    image_ids: Sequence[str]
+    """Names of files in `root`."""
+    name: str = "folder"
+    split: str = "all"
+    class_set: ClassSet = CITYSCAPES_19
+    label_format: str = "train_ids"
+
+    def read_image(self, image_id: str) -> NDArray[np.uint8]:
+        """(H, W, 3) RGB."""
+        return read_image(self.root / image_id)
+
+    def read_input(self, image_id: str, size: tuple[int, int]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        """(height, width, 3) RGB, all of it image."""
+        return resize_image(self.read_image(image_id), size), size
 
 
 def extract(paths: Sequence[Path], size: tuple[int, int], predictor: Predictor, folder: Path) -> Thresholds:
-    """Thresholds of each class from the whole set; the logits are durably in a store at `folder`."""
-    shutil.rmtree(folder, ignore_errors=True)
-    names = tuple(path.name for path in paths)
-    store: PredictionStore | None = None
-    histogram = ScoreHistogram(CITYSCAPES_19.num_classes)
-    for name, path in zip(names, paths, strict=True):
-        logits = predictor.predict(resize_image(read_image(path), size)[None])[0]
-        if store is None:
-            manifest = StoreManifest(
-                dataset="folder",
-                class_set=CITYSCAPES_19,
-                image_ids=names,
-                map_size=size,
-                logits_shape=(logits.shape[0], logits.shape[1], logits.shape[2]),
-                logits_type="float16" if predictor.precision == "bf16" else "float32",
-                precision=predictor.precision,
-                device=predictor.device,
-                model={"name": "benchmark"},
-            )
-            store = PredictionStore.create(folder, manifest)
-        store.write(name, logits)
-        histogram.update(derive_maps(logits, size))
-    return class_thresholds(histogram, ThresholdRule())
+    """Thresholds of each class from the whole set of files of one folder; the logits are durably in a store at `folder`."""
+    if folder.exists():
+        # What the logits' size is costs a forward pass: nothing beside thousands of images, but a third beside three.
+        manifest = PredictionStore.open(folder).manifest
+        shutil.rmtree(folder)
+        PredictionStore.create(folder, manifest).close()
+    images = Files(paths[0].parent, tuple(path.name for path in paths))
+    store = fill_store(predictor, images, folder, size=size)
+    return class_thresholds(store.histogram(), ThresholdRule())

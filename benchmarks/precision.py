@@ -1,6 +1,6 @@
 """What a lower precision costs: the share of pixels whose decision changes against float32.
 
-    python -m benchmarks.precision --checkpoint C --images FOLDER [--size H W] [--limit N] [--precision bf16]
+    python -m benchmarks.precision --checkpoint C --images FOLDER [--size H W] [--limit N] [--precision bf16] [--device cuda]
 
 Each precision gets thresholds of its own from its own histograms, as two extractions would; then the pseudo-labels
 are compared pixel by pixel.
@@ -10,6 +10,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,10 +59,14 @@ def _pseudo_labels(
 
 
 def maps_in(
-    checkpoint: Path, paths: Sequence[Path], size: tuple[int, int], precision: PrecisionName
+    checkpoint: Path,
+    paths: Sequence[Path],
+    size: tuple[int, int],
+    precision: PrecisionName,
+    device: Literal["cpu", "cuda"] = "cpu",
 ) -> tuple[list[PredictionMaps], Predictor]:
     """Maps of each image at `size`, and the predictor that made them."""
-    predictor = Predictor.load(checkpoint, device="cpu", precision=precision)
+    predictor = Predictor.load(checkpoint, device=device, precision=precision)
     images = (resize_image(read_image(path), size) for path in paths)
     return [derive_maps(predictor.predict(image[None])[0], size) for image in images], predictor
 
@@ -74,15 +79,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, nargs=2, default=(512, 1024), metavar=("H", "W"))
     parser.add_argument("--limit", type=int, default=20)
     parser.add_argument("--precision", choices=("auto", "bf16"), default="auto")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where both precisions predict")
     options = parser.parse_args(arguments)
     paths = sorted(p for p in options.images.rglob("*") if p.suffix in (".png", ".jpg"))[: options.limit]
     size = (options.size[0], options.size[1])
-    full, _ = maps_in(options.checkpoint, paths, size, "fp32")
-    other, predictor = maps_in(options.checkpoint, paths, size, options.precision)
+    full, _ = maps_in(options.checkpoint, paths, size, "fp32", options.device)
+    other, predictor = maps_in(options.checkpoint, paths, size, options.precision, options.device)
     shares = decision_change_share(full, other, predictor.info.num_classes, ThresholdRule())
-    print(
-        json.dumps({"precision": predictor.precision, "images": len(paths), "size": size, "changed": shares}, indent=1)
-    )
+    about = {"precision": predictor.precision, "device": predictor.device, "images": len(paths), "size": size}
+    print(json.dumps({**about, "changed": shares}, indent=1))
 
 
 if __name__ == "__main__":

@@ -45,12 +45,13 @@ def maps_in_torch(logits: torch.Tensor, size: tuple[int, int]) -> tuple[torch.Te
 
 
 def extract(paths: Sequence[Path], size: tuple[int, int], network: DeepLabV2) -> list[float]:
-    """Thresholds of each class from the whole set; the labels stay in memory, as there."""
+    """Thresholds of each class from the whole set, on the network's device; the labels stay in memory, as there."""
+    device = next(network.parameters()).device
     labels = np.zeros((len(paths), *size))
     entropies = np.zeros((len(paths), *size))
     for index, path in enumerate(paths):
         with torch.no_grad():
-            _, main = network.forward_normalised(torch.from_numpy(read(path, size)))
+            _, main = network.forward_normalised(torch.from_numpy(read(path, size)).to(device))
         labels[index], entropies[index] = maps_of(main, size)
     thresholds = []
     for train_id in range(network.num_classes):

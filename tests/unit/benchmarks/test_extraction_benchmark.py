@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import our_way, reference_way
-from benchmarks.extraction import table, write_images
+from benchmarks import extraction, our_way, reference_way
+from benchmarks.extraction import HEADS, PIPELINES, head, main, table, write_images
 from benchmarks.measure import Measurement, in_process, measure
 from esl.labeling.maps import derive_maps
 from esl.models.deeplab_v2 import NetworkSpec, build_network
@@ -28,6 +28,36 @@ def test_both_heads_give_the_same_maps() -> None:
     numpy_label, numpy_entropy = reference_way.maps_of(batch, size)
     assert (numpy_label == label[0].numpy()).mean() > 0.999
     assert np.abs(numpy_entropy - entropy[0].numpy()).max() < 1e-5
+
+
+def test_a_head_works_on_the_device_and_ends_in_main_memory() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (19, 9, 17)).astype(np.float32)
+    label, *_ = head("eager_torch", logits, (33, 65), "cpu")()
+    assert label.device.type == "cpu"
+    with pytest.raises(
+        NotImplementedError, match="meta"
+    ):  # a device without numbers, which cannot come back from there
+        head("eager_torch", logits, (33, 65), "meta")()
+
+
+def test_the_device_reaches_every_contender(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[str, ...]] = []
+
+    def in_process(module: str, arguments: tuple[str, ...]) -> Measurement:
+        started.append(arguments)
+        return Measurement(name="x", seconds=1.0, peak_mb=1.0, own_mb=1.0)
+
+    monkeypatch.setattr(extraction, "in_process", in_process)
+    monkeypatch.setattr(extraction, "hardware", lambda: "a machine")
+    main(["--images", "1", "--device", "cuda"])
+    assert len(started) == 2 * len(HEADS) + len(PIPELINES)
+    given: list[str] = []
+    for name in ("run_head", "run_pipeline"):
+        monkeypatch.setattr(extraction, name, lambda *arguments: given.append(arguments[-1]))
+    monkeypatch.setattr(extraction, "report", lambda measured: None)
+    for arguments in started:
+        main(arguments)
+    assert given == ["cuda"] * len(started)
 
 
 def test_the_reference_reads_bgr_minus_mean(tmp_path: Path) -> None:
@@ -56,13 +86,19 @@ def test_ratios_are_against_the_first_row() -> None:
     assert "| b | 0.5000 | 0.250 |" in table("T", rows)
 
 
-def test_our_side_ends_with_a_store_and_thresholds(tmp_path: Path) -> None:
+def test_our_side_ends_with_a_store_and_thresholds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_images(tmp_path, 2)
     info = NetworkInfo(num_classes=19, backbone="mobilenet_v2", multi_level=False, class_set="cityscapes19")
     predictor = Predictor(build_network(info), info, device="cpu", precision="fp32")
     thresholds = our_way.extract(sorted(tmp_path.glob("*.png")), (64, 128), predictor, tmp_path / "store")
     assert len(thresholds.mu) == 19
     assert PredictionStore.open(tmp_path / "store").is_complete
+    predicted: list[int] = []
+    predict = predictor.predict
+    monkeypatch.setattr(predictor, "predict", lambda images: predicted.append(len(images)) or predict(images))
+    again = our_way.extract(sorted(tmp_path.glob("*.png")), (64, 128), predictor, tmp_path / "store")
+    np.testing.assert_array_equal(again.mu, thresholds.mu)
+    assert predicted == [1, 1], "what is timed is done anew, and no more than that"
 
 
 def test_the_reference_side_ends_with_thresholds(tmp_path: Path) -> None:
