@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from esl.config.faults import Faults
 from esl.data.dataset import PairDataset
 from esl.labeling.maps import derive_maps
+from esl.models.memory import memory_in_words
 
 Logits = NDArray[np.float32] | NDArray[np.float16]
 Predict = Callable[[NDArray[np.uint8]], Logits]
@@ -48,6 +49,10 @@ class Views:
 
 
 ONE_LOOK = Views()
+_TOO_LARGE = (
+    "The probabilities of several looks must fit into the device's memory at the label's size, and these do not. Look once "
+    "(no --scales, no --flip), or use another device (--device cpu)."
+)
 Input: TypeAlias = tuple[NDArray[np.uint8], tuple[int, int]]
 """An image (H, W, 3) as the network sees it, and the (h, w) of its part that is no padding."""
 
@@ -104,13 +109,15 @@ def decide(
 
     Raises:
         DataError: the logits of a single look hold NaN or Inf.
+        OutOfMemoryError: the probabilities of several looks do not fit into the device's memory.
     """
     if views.is_single:
         return derive_maps(logits[0], label_size, interpolate=order, source=source).label
-    total = _probabilities(logits[0], label_size, order, device)
-    for further in logits[1:]:
-        total += _probabilities(further, label_size, order, device)
-    label: NDArray[np.uint8] = total.argmax(0).to(torch.uint8).cpu().numpy()
+    with memory_in_words(_TOO_LARGE):
+        total = _probabilities(logits[0], label_size, order, device)
+        for further in logits[1:]:
+            total += _probabilities(further, label_size, order, device)
+        label: NDArray[np.uint8] = total.argmax(0).to(torch.uint8).cpu().numpy()
     return label
 
 

@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from esl.data.dataset import PairDataset
 from esl.data.transforms import resize_image
 from esl.errors import ConfigError
+from esl.models.memory import OutOfMemoryError
 from esl.pipelines.views import Order, Views, decide, look_at, place_of, read_views
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
@@ -80,6 +81,15 @@ def test_looks_are_added_up_on_the_device_asked_for() -> None:
         NotImplementedError, match="meta"
     ):  # a device without numbers, which cannot come back from there
         decide(logits, (48, 80), order="logits", views=views, device="meta")
+
+
+def test_full_memory_is_one_sentence_that_names_the_knobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any, **settings: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("esl.pipelines.views.interpolate", full)
+    with pytest.raises(OutOfMemoryError, match="--scales"):
+        asked(Views(flip=True), "logits")
 
 
 def test_another_thread_is_told_which_gpu_is_this_threads(monkeypatch: pytest.MonkeyPatch) -> None:
