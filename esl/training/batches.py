@@ -17,6 +17,7 @@ from esl.images import resize_label
 from esl.training.augment import augment
 from esl.training.order import augmentation_rng, image_at, position_of
 from esl.training.step import Batch
+from esl.training.worker_signals import leave_stops_to_the_trainer
 
 LabelSource = Callable[[str], NDArray[np.uint8]]
 """Image id -> (H, W) uint8 train ids, 255 = ignore; picklable."""
@@ -126,6 +127,7 @@ def iterate(batches: StepBatches, first: int, last: int, num_workers: int, devic
     loader: DataLoader[Batch | Unreadable] = DataLoader(
         batches, batch_size=None, sampler=range(first, last), num_workers=num_workers,
         prefetch_factor=4 if num_workers else None, pin_memory=device.type == "cuda",
+        worker_init_fn=leave_stops_to_the_trainer,
     )  # fmt: skip
     for item in loader:
         if isinstance(item, Unreadable):

@@ -54,6 +54,17 @@ def wait_for_step(process: subprocess.Popen[str], step: int) -> None:
     raise AssertionError(process.communicate()[1])
 
 
+def children_of(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_thirty_kills_at_random_moments_lose_nothing(world: Path, tmp_path: Path) -> None:
     # A checkpoint after every step: a moment drawn at random falls into a save as often as into a step.
     config = tiny_config(world, steps=60, schedule_steps=60, save_every=1, log_every=1, selection=SelectionConfig())
@@ -85,6 +96,45 @@ def test_signals_save_and_end_with_their_code(world: Path, tmp_path: Path, numbe
     assert status.state == "stopped"
     latest = (tmp_path / "run" / "checkpoints" / "LATEST").read_text().strip()
     assert latest == f"step_{status.step:06d}"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 143)])
+def test_a_stop_of_the_whole_group_leaves_the_loading_processes_to_the_run(
+    world: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    # As the page (killpg), a terminal (Ctrl-C), torchrun and SLURM send it: to the workers, too.
+    config = tiny_config(
+        world, steps=10_000, schedule_steps=10_000, save_every=10_000, num_workers=2, selection=SelectionConfig()
+    )
+    steps = []
+    for _ in range(2):  # the second goes on where the first was stopped
+        process = start(config, tmp_path / "run", start_new_session=True)
+        wait_for_step(process, (steps[-1] if steps else 0) + 2)
+        workers = children_of(process.pid)
+        assert len(workers) == 2
+        os.killpg(process.pid, number)
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == code, said
+        status = RunDirectory(tmp_path / "run").status()
+        assert status.state == "stopped"
+        steps.append(status.step)
+        assert (tmp_path / "run" / "checkpoints" / "LATEST").read_text().strip() == f"step_{status.step:06d}"
+        assert not any(is_running(worker) for worker in workers)
+    assert steps[1] >= steps[0] + 2
+
+
+def test_a_killed_run_leaves_no_loading_process_behind(world: Path, tmp_path: Path) -> None:
+    config = tiny_config(world, steps=10_000, schedule_steps=10_000, num_workers=2, selection=SelectionConfig())
+    process = start(config, tmp_path / "run", start_new_session=True)
+    wait_for_step(process, 2)
+    workers = children_of(process.pid)
+    assert len(workers) == 2
+    process.kill()
+    deadline = time.monotonic() + 60
+    while any(is_running(worker) for worker in workers):
+        assert time.monotonic() < deadline, workers
+        time.sleep(0.1)
+    process.communicate()
 
 
 def test_a_full_disk_keeps_the_last_checkpoint_whole(world: Path, tmp_path: Path) -> None:
