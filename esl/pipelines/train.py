@@ -178,7 +178,7 @@ def _train(
         best_miou=position.best_miou,
         best_step=position.best_step,
         chosen_on=_chosen_on(config),
-        exit_code=stop.exit_code,
+        exit_code=stop.exit_code if end.state == "stopped" else 0,
     )
 
 

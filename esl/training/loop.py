@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from esl.classes import class_set
 from esl.files import read_json
@@ -15,6 +14,7 @@ from esl.losses.segmentation import labelled_pixels, num_without_labels
 from esl.models.memory import memory_in_words
 from esl.progress import Progress
 from esl.store.runs import HEARTBEAT_SECONDS, RunDirectory, RunStatus
+from esl.training.agreement import culprits, gathered, largest
 from esl.training.batches import StepBatches, iterate, to_device
 from esl.training.checkpoint import save_checkpoint
 from esl.training.engine import Engine
@@ -97,18 +97,22 @@ class Loop:
         self.status = status
         self._rate_since = (time.monotonic(), self.position.step)
         self._beat("running", force=True)
-        if not self.position.is_evaluated and not self.stop:
+        with lost_processes_in_words(lambda: str(self.last_good)):
+            return self._to_its_end()
+
+    def _to_its_end(self) -> RunStatus:
+        self._agree_to_stop()
+        if not self.position.is_evaluated and not self._is_stopping:
             self._evaluate_and_save()
         micro, position = self.config.accumulate, self.position
         batches = iterate(
             self.batches, position.step * micro, self.config.steps * micro, self.config.num_workers, self.fabric.device
         )
-        with lost_processes_in_words(lambda: str(self.last_good)):
-            while position.step < self.config.steps and not self.stop:
-                with memory_in_words(STEP_TOO_LARGE):
-                    self._one_step([next(batches) for _ in range(micro)])
-                self._after_step()
-        if self.stop:
+        while position.step < self.config.steps and not self._is_stopping:
+            with memory_in_words(STEP_TOO_LARGE):
+                self._one_step([next(batches) for _ in range(micro)])
+            self._after_step()
+        if self._is_stopping:
             self._save()
             return self._beat("stopped", force=True, message="Stopped on request; the same command continues it.")
         return self._beat("done", force=True)
@@ -141,37 +145,31 @@ class Loop:
             position.sums[name] = position.sums.get(name, 0.0) + value
         position.num_summed += 1
 
+    @property
+    def _is_stopping(self) -> bool:
+        """Whether to stop here and now: ranks would wait for each other if one acted on what only it was told."""
+        return self._has_agreed if self.fabric.world_size > 1 else bool(self.stop)
+
+    def _agree_to_stop(self, exit_code: int | None = None) -> None:
+        """Let all ranks know of a stop that one of them was asked for; `exit_code`: what they have told each other."""
+        ranks = self.fabric.world_size
+        agreed = largest(self.stop.exit_code, ranks, self.fabric.device) if exit_code is None else exit_code
+        if agreed and ranks > 1:
+            self._has_agreed = True
+            self.stop.ask(agreed)
+
     def _agree(self, values: Mapping[str, torch.Tensor], batches: list[Batch]) -> dict[str, float]:
         """The means of all ranks, in one transfer; stops the run on every rank when one is not finite anywhere."""
+        ranks = self.fabric.world_size
         mine = torch.stack([v.float() for v in values.values()])
-        stop = torch.tensor([float(self.stop.exit_code)], device=mine.device)
-        shared = torch.cat([mine, stop])
-        if self.fabric.world_size > 1:
-            shared = torch.cat([self._mean(mine), self._largest(stop)])
-        *means, exit_code = shared.tolist()
-        if exit_code and not self.stop:
-            self.stop.ask(int(exit_code))
+        everyone = gathered(torch.cat([mine, mine.new_tensor([self.stop.exit_code])]), ranks)
+        *means, exit_code = torch.cat([everyone[:, :-1].mean(0), everyone[:, -1:].amax(0)]).tolist()
+        self._agree_to_stop(int(exit_code))
         named = dict(zip(values, means, strict=True))
-        check_finite(named, self.position.step, lambda: self._culprits(mine, batches), str(self.last_good))
+        # A gradient's norm is the same on all ranks; whose images spoilt it the losses tell.
+        losses = [value for name, value in values.items() if not name.startswith("grad_norm_")]
+        check_finite(named, self.position.step, lambda: culprits(losses, batches, ranks), str(self.last_good))
         return named
-
-    def _mean(self, values: torch.Tensor) -> torch.Tensor:
-        reduced = self.fabric.all_reduce(values, reduce_op="mean")
-        assert isinstance(reduced, torch.Tensor)
-        return reduced
-
-    def _largest(self, values: torch.Tensor) -> torch.Tensor:
-        reduced = values.clone()
-        dist.all_reduce(reduced, op=dist.ReduceOp.MAX)
-        return reduced
-
-    def _culprits(self, mine: torch.Tensor, batches: list[Batch]) -> str:
-        names = [name for batch in batches for name in batch.names]
-        found: list[list[str]] = [names if not bool(torch.isfinite(mine).all()) else []]
-        if self.fabric.world_size > 1:
-            found = [[] for _ in range(self.fabric.world_size)]
-            dist.all_gather_object(found, names if not bool(torch.isfinite(mine).all()) else [])
-        return ", ".join(name for names in found for name in names) or ", ".join(names)
 
     def _after_step(self) -> None:
         position, config = self.position, self.config
@@ -207,6 +205,7 @@ class Loop:
     _last_means: Mapping[str, float] = {}
     _shown: Batch | None = None
     _warned = False
+    _has_agreed = False
 
     def _evaluate_and_save(self) -> None:
         """Score the network, remember the best, and write a checkpoint; a stop in between leaves the score for later."""
@@ -215,7 +214,8 @@ class Loop:
         self._beat("running", force=True, phase="evaluating")
         began = time.monotonic()
         scores = self.evaluate()
-        if self.stop:
+        self._agree_to_stop()
+        if self._is_stopping:  # a rank that stopped midway has scored a part of its images
             return
         position.is_evaluated = True
         miou = float(scores["miou"])

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from esl.pipelines.train import train
 from esl.presets import ADVENT
 from esl.store.runs import RunDirectory
 from esl.training.guards import LostProcessError
+from esl.training.order import image_at, position_of
 from tests.integration.training_world import make_world, metrics_of, tiny_config, weights_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -106,7 +108,7 @@ def test_a_stop_of_the_whole_group_leaves_the_loading_processes_to_the_run(
     config = tiny_config(
         world, steps=10_000, schedule_steps=10_000, save_every=10_000, num_workers=2, selection=SelectionConfig()
     )
-    steps = []
+    steps: list[int] = []
     for _ in range(2):  # the second goes on where the first was stopped
         process = start(config, tmp_path / "run", start_new_session=True)
         wait_for_step(process, (steps[-1] if steps else 0) + 2)
@@ -185,11 +187,33 @@ def test_a_loss_gone_wrong_in_one_rank_stops_all(world: Path, tmp_path: Path) ->
     _, said = ranks.communicate(timeout=300)
     assert ranks.returncode != 0
     assert "must be finite" in said
-    assert "camvid:day_train_" in said
+    # Rank 1's images alone are named: the second of each pair of positions.
+    message = RunDirectory(tmp_path / "run").status().message
+    step = int(re.findall(r"at step (\d+)", message)[0])
+    number = image_at(position_of(step, 1, 0, world_size=2, batch_size=1), 6, config.seed, 0)
+    assert re.findall(r"camvid:day_train_\d+", message) == [f"camvid:day_train_{number}"]
     assert time.monotonic() - began < 240
     status = RunDirectory(tmp_path / "run").status()
     assert (status.state, status.step) == ("failed", status.step)
     assert "must be finite" in status.message
+
+
+@pytest.mark.parametrize(("moment", "step"), [("start", 0), ("step", 3), ("evaluation", 4)])
+def test_a_stop_that_one_rank_was_told_of_stops_all_at_the_same_place(
+    world: Path, tmp_path: Path, moment: str, step: int
+) -> None:
+    config = tiny_config(world, steps=6, save_every=10)
+    config = replace(config, selection=replace(config.selection, every=4))
+    ranks = start(config, tmp_path / "run", devices=2, env={"STOP_AT": f"1:{moment}"})
+    _, said = ranks.communicate(timeout=300)
+    assert ranks.returncode == 143, said
+    status = RunDirectory(tmp_path / "run").status()
+    assert (status.state, status.step) == ("stopped", step)
+    assert moment == "start" or not any(m["kind"] == "evaluation" for m in metrics_of(tmp_path / "run"))
+    again = start(config, tmp_path / "run", devices=2)
+    _, said = again.communicate(timeout=300)
+    assert again.returncode == 0, said
+    assert [m["step"] for m in metrics_of(tmp_path / "run") if m["kind"] == "evaluation"] == [4, 6]
 
 
 @pytest.mark.parametrize("lost", ["0", "1"])

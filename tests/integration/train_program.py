@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from esl.config import config_from_json
 from esl.errors import EslError
@@ -26,12 +27,37 @@ def main() -> int:
         if done == 2 and os.environ.get("DIE_RANK") == os.environ.get("LOCAL_RANK", "0"):
             os.kill(os.getpid(), signal.SIGKILL)
 
+        if done == 2:
+            _stop_at("step")
+
+    _stop_where_told()
     try:
         result = train(config, sys.argv[2], accelerator="cpu", devices=devices, progress=progress)
     except EslError as error:
         print(error, file=sys.stderr, flush=True)
         return 2
     return result.exit_code
+
+
+def _stop_at(moment: str) -> None:
+    """SIGTERM for this process alone, where STOP_AT=RANK:MOMENT says so."""
+    if os.environ.get("STOP_AT") == f"{os.environ.get('LOCAL_RANK', '0')}:{moment}":
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _stop_where_told() -> None:
+    """Let a stop come right before the first step, or while the selection split is scored."""
+    import esl.pipelines.train as pipeline
+
+    def before(function: Any, moment: str) -> Any:
+        def both(*args: Any, **options: Any) -> Any:
+            _stop_at(moment)
+            return function(*args, **options)
+
+        return both
+
+    pipeline.newest_checkpoint = before(pipeline.newest_checkpoint, "start")  # type: ignore[attr-defined]
+    pipeline.score = before(pipeline.score, "evaluation")  # type: ignore[attr-defined]
 
 
 def _poison() -> None:
