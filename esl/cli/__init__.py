@@ -50,7 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb not in VERBS:
         _complain(f"The verb must be one of {', '.join(VERBS)}; got {verb!r}. Try: python -m esl --help")
         return 2
+    # Loaded here: the overview above needs nothing.
+    from esl.pipelines.ranks import SHARED_VERBS, require_one_process
+
     try:
+        if verb not in SHARED_VERBS:
+            require_one_process(verb)
         code: int = importlib.import_module(VERBS[verb][0]).run(rest)
     except EslError as error:
         _complain(f"esl {verb}: {error}")

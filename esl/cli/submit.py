@@ -8,8 +8,6 @@ from typing import Literal
 from esl.cli.terminal import parse, show
 from esl.errors import ConfigError
 
-_SHARED = ("train", "extract", "evaluate")
-"""Verbs whose processes share the work; of any other, torchrun would start the whole of it once for each GPU."""
 _USAGE = "usage: python -m esl submit [--gpus N] [--hours H] [--partition P] [--options account=A ...] -- VERB ..."
 
 
@@ -31,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
         """Submit `python -m esl VERB ...`, given after `--`. When time is up or the node is wanted, it saves, queues again and goes on. Needs the extra `slurm`.
 
         Args:
-            gpus: on one node; several are shared by torchrun: extract and evaluate, or train, which is told with its own --devices.
+            gpus: on one node; several are shared by torchrun, which train, extract and evaluate can be.
             cpus: cores of the job.
             hours: time limit of one stay in the queue's hands.
             partition: where to run.
@@ -40,17 +38,13 @@ def run(arguments: Sequence[str]) -> int:
             folder: for the job's script and logs.
             cluster: local and debug run the job on this machine, to try things out.
         """
-        from esl.pipelines.slurm import SlurmPlace, several_gpus
+        from esl.pipelines.slurm import SlurmPlace, several_gpus, shared_command
         from esl.pipelines.slurm import submit as submit_job
 
         if not command:
             raise ConfigError(f"A job needs a command. {_USAGE}")
-        if gpus > 1 and command[0] not in _SHARED:
-            raise ConfigError(
-                f"Several GPUs are shared by {', '.join(_SHARED)} alone; got {command[0]} with --gpus {gpus}. Say --gpus 1."
-            )
         place = SlurmPlace(gpus=gpus, cpus=cpus, hours=hours, partition=partition, options=options)
-        words = several_gpus(sys.executable, ["-m", "esl", *command], gpus)
+        words = several_gpus(sys.executable, ["-m", "esl", *shared_command(command, gpus)], gpus)
         job = submit_job(words, folder, place, name=name or f"esl-{command[0]}", cluster=cluster)
         show({"job": str(job.job_id), "command": " ".join(words), "log": str(job.paths.stdout)}, as_json=False)
         if cluster == "slurm":

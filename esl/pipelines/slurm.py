@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from esl.errors import ConfigError
 from esl.files import write_text
+from esl.pipelines.ranks import SHARED_VERBS
 
 SECONDS_TO_SAVE = 120
 """How long before its end a job is told to save."""
@@ -135,6 +136,31 @@ def _parameters(place: SlurmPlace, name: str) -> dict[str, Any]:
     if place.partition:
         parameters["slurm_partition"] = place.partition
     return parameters
+
+
+def shared_command(command: Sequence[str], gpus: int) -> list[str]:
+    """A verb and its arguments as `gpus` processes start it: `train` is told of their number.
+
+    Raises:
+        ConfigError: several processes cannot share the verb, or it is told of another number.
+    """
+    words = list(command)
+    if gpus < 2:
+        return words
+    if words[0] not in SHARED_VERBS:
+        raise ConfigError(
+            f"Several GPUs are shared by {', '.join(SHARED_VERBS)} alone; got {words[0]} with --gpus {gpus}. Say --gpus 1."
+        )
+    if words[0] != "train":
+        return words
+    told = [after or "".join(words[i + 1 : i + 2]) for i, (flag, _, after) in enumerate(w.partition("=") for w in words)
+            if flag == "--devices"]  # fmt: skip
+    if told and told[-1] != str(gpus):
+        raise ConfigError(
+            f"A training must have a rank for each GPU of its job: --gpus is {gpus}, --devices {told[-1]}. Leave --devices "
+            "out, or say the same."
+        )
+    return words if told else [*words, "--devices", str(gpus)]
 
 
 def several_gpus(python: str, module_command: Sequence[str], gpus: int) -> list[str]:

@@ -23,6 +23,7 @@ from esl.models.predictor import Predictor
 from esl.pipelines.audit import known_quality
 from esl.pipelines.evaluate import report_of
 from esl.pipelines.precheck import require_all_sound
+from esl.pipelines.ranks import require_launched
 from esl.pipelines.run_record import (
     Accelerator,
     PseudoLabels,
@@ -93,18 +94,21 @@ def train(
         say: gets notices for people (weights loaded, resumed from, selection on target labels).
 
     Raises:
-        ConfigError: the config cannot be run here, or differs from that of the run.
+        ConfigError: the config cannot be run here or differs from that of the run, or as many processes as it has ranks
+            were not started.
         CheckpointError: the directory is in use, or no checkpoint in it is whole.
         DataError: data or disk cannot be used.
         EslError: a loss is not finite, or a step does not fit into memory.
     """
+    ranks = devices * num_nodes
+    require_launched(ranks)
     run, stop = RunDirectory(run_dir).create(), StopRequest() if stop is None else stop
-    with run.lock() if is_first_process() else nullcontext():
-        resolved = resolve(config, run, accelerator, devices * num_nodes)
+    with nullcontext() if ranks > 1 and not is_first_process() else run.lock():
+        resolved = resolve(config, run, accelerator, ranks)
         fabric = make_fabric(
             accelerator=resolved["accelerator"], precision=resolved["precision"], devices=devices, num_nodes=num_nodes
         )
-        if devices * num_nodes > 1:
+        if ranks > 1:
             fabric.launch()
         log = RunLog(run.metrics_path, run.log_path, enabled=fabric.is_global_zero)
 

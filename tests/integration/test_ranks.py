@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from esl.cli import main
 from esl.config import SelectionConfig
-from esl.pipelines.ranks import launched_share, summed_over_ranks
+from esl.errors import ConfigError
+from esl.pipelines.ranks import launched_share, require_launched, summed_over_ranks
 from esl.pipelines.train import train
 from tests.integration.test_extract import contents
 from tests.integration.training_world import make_world, tiny_config
@@ -25,6 +27,39 @@ def test_a_share_is_what_the_launcher_says() -> None:
     assert launched_share({"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}) == (0, 1), "a job script that started no step"
     counts = np.arange(4, dtype=np.int64)
     assert summed_over_ranks(counts, (0, 1)) is counts
+
+
+TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}
+SRUN = {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_LOCALID": "1"}
+
+
+@pytest.mark.parametrize("told", [TORCHRUN, SRUN])
+def test_a_training_is_started_as_often_as_it_has_ranks(told: dict[str, str]) -> None:
+    require_launched(2, told)
+    for ranks in (1, 4):
+        with pytest.raises(ConfigError, match=f"srun started 2, .* is {ranks}"):
+            require_launched(ranks, told)
+    with pytest.raises(ConfigError, match="torchrun or srun started 1,"):
+        require_launched(2, {"RANK": "0", "WORLD_SIZE": "1"})
+    for alone in ({}, {"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"}):
+        require_launched(1, alone)
+        require_launched(4, alone)  # it starts the others itself
+
+
+@pytest.mark.parametrize("told", [TORCHRUN, SRUN])
+def test_what_cannot_be_shared_is_refused_before_anything_is_written(
+    told: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert main(["train", "demo_source_only", "--run", str(tmp_path / "run")]) == 2
+    assert "Say --devices" in capsys.readouterr().err
+    for verb in ("self-train", "reproduce", "bdl", "translate"):
+        assert main([verb]) == 2
+        assert f"{verb} must be started as one process: torchrun or srun started 2" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="started 2"):
+        train(tiny_config(tmp_path), tmp_path / "run")
+    assert not list(tmp_path.iterdir())
 
 
 def esl(*arguments: str, ranks: int = 1, **environment: str) -> subprocess.CompletedProcess[str]:

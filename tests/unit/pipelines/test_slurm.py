@@ -11,7 +11,7 @@ import pytest
 
 from esl.cli import main
 from esl.errors import ConfigError
-from esl.pipelines.slurm import SlurmPlace, submit
+from esl.pipelines.slurm import SlurmPlace, shared_command, submit
 
 submitit = pytest.importorskip("submitit")
 
@@ -50,11 +50,14 @@ def test_a_submitted_verb_asks_for_what_it_was_told_and_for_a_requeue(
     cluster: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = ["--gpus", "2", "--hours", "1.5", "--partition", "gpu", "--options", "account=vision", "exclusive"]
-    verb = ["train", "demo_advent", "--run", "runs/a", "--devices", "2"]
+    verb = ["train", "demo_advent", "--run", "runs/a"]
     assert main(["submit", *place, "--folder", str(tmp_path / "jobs"), "--", *verb]) == 0
     said = capsys.readouterr().out
     assert "job: 4711" in said
-    assert "torch.distributed.run --standalone --nproc-per-node=2 -m esl train demo_advent --run runs/a" in said
+    assert (
+        "torch.distributed.run --standalone --nproc-per-node=2 -m esl train demo_advent --run runs/a --devices 2"
+        in said
+    )
     script = cluster.read_text()
     for line in (
         "--requeue", "--signal=USR2@120", "--gpus-per-node=2", "--time=90", "--partition=gpu", "--account=vision",
@@ -82,6 +85,17 @@ def test_an_interrupted_job_saves_queues_again_and_ends(tmp_path: Path) -> None:
     assert (tmp_path / "saved").exists()
     assert (tmp_path / "done").exists()
     assert (tmp_path / "exit_code").read_text() == "0\n"
+
+
+def test_several_gpus_are_for_verbs_that_can_share_them() -> None:
+    train = ["train", "demo_advent", "--run", "runs/a"]
+    assert shared_command(train, 1) == train
+    assert shared_command(train, 4) == [*train, "--devices", "4"]
+    for said in (["--devices", "4"], ["--devices=4"]):
+        assert shared_command([*train, *said], 4) == [*train, *said]
+        with pytest.raises(ConfigError, match="--gpus is 2, --devices 4"):
+            shared_command([*train, *said], 2)
+    assert shared_command(["extract", "--store", "s"], 2) == ["extract", "--store", "s"]
 
 
 def test_a_command_that_fails_is_a_failed_job(tmp_path: Path) -> None:
