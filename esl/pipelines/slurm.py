@@ -18,6 +18,8 @@ from esl.pipelines.ranks import SHARED_VERBS
 
 SECONDS_TO_SAVE = 120
 """How long before its end a job is told to save."""
+TORCHRUN_ENVIRONMENT = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(SECONDS_TO_SAVE - 10)}
+"""For every torchrun that we start: it kills its ranks so long after it told them to stop; its own 30 s are too few to save."""
 MAX_REQUEUES = 1000
 _SAVED = (143, 130)
 """Exit codes of a run that saved and stopped when asked to."""
@@ -53,35 +55,67 @@ class Resubmittable:
         exit_path: where to write the exit code once the command is over for good.
         """
         self.command, self.exit_path = list(command), exit_path
-        self._pid = 0
+        self._pid, self._is_stopped = 0, False
 
     def __call__(self) -> int:
         """Run the command; its exit code, where that is 0 or says that it saved.
 
+        SIGUSR1 (`scancel --signal=USR1`) tells it to save and end, for good: submitit turns SIGTERM away. After that any exit
+        code is returned, since torchrun ends with 1 where its ranks have saved.
+
         Raises:
             RuntimeError: any other exit code, for submitit to record.
         """
-        process = subprocess.Popen(self.command)
-        self._pid = process.pid
-        self._wait()
-        code = process.wait()
-        if self.exit_path is not None:
-            write_text(self.exit_path, f"{code}\n")
-        if code not in (0, *_SAVED):
+        before = signal.signal(signal.SIGUSR1, lambda number, frame: self._stop())
+        try:
+            environment = {**TORCHRUN_ENVIRONMENT, **os.environ}
+            process = subprocess.Popen(self.command, env=environment, preexec_fn=_leave_signals_to_the_job)
+            self._pid = process.pid
+            if self._is_stopped:  # while it was being started
+                self._stop()
+            self._wait()
+            code = process.wait()
+            self._pid = 0
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        self._note(code)
+        if code not in (0, *_SAVED) and not self._is_stopped:
             raise RuntimeError(f"{' '.join(self.command)} ended with exit code {code}; its log says why.")
         return code
 
     def checkpoint(self) -> Any:
-        """Called by submitit when the job must end: let the command save, and hand over what to start again."""
+        """Called by submitit when the job must end: let the command save, and hand over what to start again, if anything."""
         from submitit.helpers import DelayedSubmission
 
-        os.kill(self._pid, signal.SIGTERM)
-        self._wait()
+        if self._pid:
+            os.kill(self._pid, signal.SIGTERM)
+            code = self._wait()
+            if self._is_stopped:
+                self._note(code)
+        if self._is_stopped:
+            return None
         return DelayedSubmission(Resubmittable(self.command, self.exit_path))
 
-    def _wait(self) -> None:
+    def _stop(self) -> None:
+        self._is_stopped = True
+        if self._pid:
+            os.kill(self._pid, signal.SIGTERM)
+
+    def _note(self, code: int) -> None:
+        if self.exit_path is not None:
+            write_text(self.exit_path, f"{code}\n")
+
+    def _wait(self) -> int:
         # No method of Popen: `checkpoint` runs in a signal handler, above one that may hold Popen's lock.
-        os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
+        end = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
+        assert end is not None
+        return end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
+
+
+def _leave_signals_to_the_job() -> None:
+    """SLURM may signal every process of a job; only the outermost knows what USR1 and USR2 mean, and torchrun dies of them."""
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def submit(

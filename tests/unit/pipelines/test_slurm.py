@@ -11,7 +11,7 @@ import pytest
 
 from esl.cli import main
 from esl.errors import ConfigError
-from esl.pipelines.slurm import SlurmPlace, shared_command, submit
+from esl.pipelines.slurm import Resubmittable, SlurmPlace, shared_command, submit
 
 submitit = pytest.importorskip("submitit")
 
@@ -26,7 +26,7 @@ def stop(number, frame):
     (here / "saved").write_text("x")
     sys.exit(143)
 signal.signal(signal.SIGTERM, stop)
-(here / "half").write_text(str(os.getppid()))
+(here / "half").write_text(f"{os.getppid()} {os.getpid()} {os.environ['TORCH_ELASTIC_SHUTDOWN_TIMEOUT']}")
 (here / "half").rename(here / "started")
 while True:
     time.sleep(0.05)
@@ -80,11 +80,40 @@ def test_an_interrupted_job_saves_queues_again_and_ends(tmp_path: Path) -> None:
     )  # fmt: skip
     wait_for(tmp_path / "started")
     assert not (tmp_path / "exit_code").exists()
-    os.kill(int((tmp_path / "started").read_text()), signal.SIGUSR2)  # as SLURM does when time is up
+    job_pid, command_pid, seconds_to_save = map(int, (tmp_path / "started").read_text().split())
+    assert seconds_to_save == 110
+    for pid in (command_pid, job_pid):  # as SLURM does when time is up; some of its plugins signal every process
+        os.kill(pid, signal.SIGUSR2)
     assert job.result() == 0
     assert (tmp_path / "saved").exists()
     assert (tmp_path / "done").exists()
     assert (tmp_path / "exit_code").read_text() == "0\n"
+
+
+@pytest.mark.parametrize("code", [143, 1])
+def test_a_job_that_is_told_to_stop_saves_and_ends_for_good(tmp_path: Path, code: int) -> None:
+    # torchrun ends with 1 after its ranks have saved.
+    program = STAND_IN.replace("sys.exit(143)", f"sys.exit({code})")
+    job = submit(
+        [sys.executable, "-c", program, str(tmp_path)], tmp_path / "jobs", SlurmPlace(gpus=0),
+        cluster="local", exit_path=tmp_path / "exit_code",
+    )  # fmt: skip
+    wait_for(tmp_path / "started")
+    job_pid, command_pid, _ = map(int, (tmp_path / "started").read_text().split())
+    os.kill(command_pid, signal.SIGUSR1)
+    os.kill(job_pid, signal.SIGUSR1)  # scancel --signal=USR1
+    assert job.result() == code
+    assert (tmp_path / "saved").exists()
+    assert not (tmp_path / "done").exists()
+    assert (tmp_path / "exit_code").read_text() == f"{code}\n"
+
+
+def test_a_job_that_is_stopped_is_not_queued_again_when_its_time_is_up(tmp_path: Path) -> None:
+    stopped = Resubmittable(["true"], tmp_path / "exit_code")
+    assert stopped.checkpoint() is not None, "before it has started anything"
+    stopped._stop()
+    assert stopped() in (0, -signal.SIGTERM)
+    assert stopped.checkpoint() is None
 
 
 def test_several_gpus_are_for_verbs_that_can_share_them() -> None:
