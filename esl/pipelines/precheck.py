@@ -8,16 +8,20 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
+from lightning_fabric import Fabric
+
 from esl.data.dataset import PairDataset
-from esl.errors import DataError
+from esl.errors import DataError, EslError
 from esl.files import cache_dir, read_json, write_json
 from esl.pipelines.data_check import DataReport, examine
 
 SKIP = "ESL_SKIP_DATA_CHECK"
 """Environment variable that, set to 1, lets runs start unchecked."""
+_TELL_SECONDS = 30.0
 _RULES = 1
 """Raise it when the checks change, so that old verdicts do not count."""
 
@@ -62,6 +66,31 @@ def require_all_sound(
     for pairs, with_labels in read:
         if pairs is not None:
             require_sound(pairs, with_labels=with_labels, say=say)
+
+
+def require_all_sound_once(
+    fabric: Fabric,
+    read: Iterable[tuple[PairDataset | None, bool]],
+    say: Callable[[str], None] = lambda message: None,
+) -> None:
+    """`require_all_sound` on the first rank, for all of them.
+
+    A published set on a slow disk takes longer than ranks wait for each other, so that the others are told all the while
+    that it is still going on.
+    """
+    if fabric.world_size == 1:
+        return require_all_sound(read, say)
+    with ThreadPoolExecutor(1) as pool:
+        check = pool.submit(require_all_sound, read, say) if fabric.is_global_zero else None
+        is_done, problem = False, ""
+        while not is_done:
+            if check is not None and (is_done := bool(wait([check], _TELL_SECONDS).done)):
+                error = check.exception()
+                problem = str(error) if isinstance(error, EslError) else repr(error) if error else ""
+            is_done, problem = fabric.broadcast((is_done, problem))
+    if problem:
+        raise DataError(problem)
+    return None
 
 
 def _without_labels(pairs: PairDataset) -> PairDataset:

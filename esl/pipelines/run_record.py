@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -142,13 +143,22 @@ def failures_recorded(run: RunDirectory, is_first: bool) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if is_first and run.exists:
-            said = str(error) if isinstance(error, EslError) else f"{type(error).__name__}: {error}"
-            _write_failure(run, said)
+        if is_first:
+            record_failure(run, str(error) if isinstance(error, EslError) else f"{type(error).__name__}: {error}")
         raise
 
 
-def _write_failure(run: RunDirectory, said: str) -> None:
+def record_loss(run: RunDirectory, said: str) -> None:
+    """Say why this process ends, where its main thread cannot, and note it in the run's status."""
+    print(said, file=sys.stderr, flush=True)
+    if is_first_process():
+        record_failure(run, said)
+
+
+def record_failure(run: RunDirectory, said: str) -> None:
+    """Note in the status of a run that has begun what ended it, if that can be written at all."""
+    if not run.exists:
+        return
     for _ in range(_WRITE_TRIES):
         try:
             run.write_status(replace(run.status(), state="failed", message=said, phase=""))

@@ -4,7 +4,7 @@ import copy
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,12 @@ from esl.config import DataConfig, TrainConfig, config_to_json
 from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
 from esl.data.resized_cache import CachedImages
-from esl.errors import DataError
 from esl.files import read_json, write_json
 from esl.models.predictor import Predictor
 from esl.pipelines.audit import known_quality
 from esl.pipelines.evaluate import report_of
-from esl.pipelines.precheck import require_all_sound
-from esl.pipelines.ranks import require_launched
+from esl.pipelines.precheck import require_all_sound_once
+from esl.pipelines.ranks import is_launched, require_launched
 from esl.pipelines.run_record import (
     Accelerator,
     PseudoLabels,
@@ -31,6 +30,7 @@ from esl.pipelines.run_record import (
     facts_of,
     failures_recorded,
     is_first_process,
+    record_loss,
     refuse_changed_data,
     refuse_changed_settings,
     resolve,
@@ -46,6 +46,7 @@ from esl.training.checkpoint import newest_checkpoint, sweep_partial
 from esl.training.engine import Engine, make_fabric
 from esl.training.events import EventLog
 from esl.training.guards import StopRequest, stop_on_signals
+from esl.training.local_ranks import local_ranks
 from esl.training.log import RunLog
 from esl.training.loop import Loop, Position, Scores
 from esl.training.pseudo_labels import StoredPseudoLabels, pseudo_label_source
@@ -94,8 +95,7 @@ def train(
         say: gets notices for people (weights loaded, resumed from, selection on target labels).
 
     Raises:
-        ConfigError: the config cannot be run here or differs from that of the run, or as many processes as it has ranks
-            were not started.
+        ConfigError: the config cannot be run here, is not that of the run, or its ranks were not started.
         CheckpointError: the directory is in use, or no checkpoint in it is whole.
         DataError: data or disk cannot be used.
         EslError: a loss is not finite, or a step does not fit into memory.
@@ -103,11 +103,14 @@ def train(
     ranks = devices * num_nodes
     require_launched(ranks)
     run, stop = RunDirectory(run_dir).create(), StopRequest() if stop is None else stop
-    with nullcontext() if ranks > 1 and not is_first_process() else run.lock():
+    with ExitStack() as together:
+        if ranks == 1 or is_first_process():
+            together.enter_context(run.lock())
         resolved = resolve(config, run, accelerator, ranks)
-        fabric = make_fabric(
-            accelerator=resolved["accelerator"], precision=resolved["precision"], devices=devices, num_nodes=num_nodes
-        )
+        if ranks > 1 and not is_launched():
+            together.enter_context(local_ranks(devices, num_nodes, on_loss=lambda said: record_loss(run, said)))
+        where: dict[str, Any] = {key: resolved[key] for key in ("accelerator", "precision")}
+        fabric = make_fabric(**where, devices=devices, num_nodes=num_nodes)
         if ranks > 1:
             fabric.launch()
         log = RunLog(run.metrics_path, run.log_path, enabled=fabric.is_global_zero)
@@ -205,15 +208,7 @@ def _check_data(config: TrainConfig, inputs: Inputs, fabric: Fabric, tell: Calla
     """Check what the run will read, on one rank for all."""
     chosen_on = config.selection.data
     selection = open_data(chosen_on, config.class_set) if chosen_on else None
-    problem = ""
-    if fabric.is_global_zero:
-        try:
-            require_all_sound([(inputs.source, True), (inputs.target, False), (selection, True)], tell)
-        except DataError as error:
-            problem = str(error)
-    problem = fabric.broadcast(problem)
-    if problem:
-        raise DataError(problem)
+    require_all_sound_once(fabric, [(inputs.source, True), (inputs.target, False), (selection, True)], tell)
 
 
 def _record_start(config: TrainConfig, run: RunDirectory, resolved: dict[str, Any], inputs: Inputs) -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
@@ -22,18 +25,26 @@ from esl.models.network_file import load_network, load_state
 from esl.models.weights import NetworkInfo, load_backbone_init
 from esl.training.backends import be_exact, be_quick_or_repeatable
 from esl.training.checkpoint import load_optimizer_tensors, optimizer_tensors
+from esl.training.local_ranks import is_started_here
 from esl.training.step import Batch, Differentiation, Losses, Networks, accumulate_gradients
+
+RANKS_WAIT = timedelta(minutes=10)
+"""How long ranks wait for one of them: longer than writing a checkpoint, far shorter than a hung run goes unseen."""
 
 
 def make_fabric(*, accelerator: str, precision: Precision, devices: int = 1, num_nodes: int = 1) -> Fabric:
-    """Fabric for one process or for ranks; started by itself, torchrun or srun."""
+    """Fabric for one process or for ranks; started by `local_ranks`, torchrun or srun."""
     be_exact(precision)
-    ranks = devices * num_nodes
+    strategy: str | DDPStrategy = "auto"
+    if devices * num_nodes > 1:
+        # Inside a SLURM job Fabric would take the job's own tasks for the ranks.
+        environment = LightningEnvironment() if is_started_here() else None
+        strategy = DDPStrategy(cluster_environment=environment, timeout=RANKS_WAIT)
     return Fabric(
         accelerator=accelerator,
         devices=devices,
         num_nodes=num_nodes,
-        strategy="ddp" if ranks > 1 else "auto",
+        strategy=strategy,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
     )
 
