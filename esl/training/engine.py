@@ -1,7 +1,7 @@
 """Networks and optimisers of a run, on its device, in its precision, over its ranks."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -142,9 +142,9 @@ class Engine:
             return fabric.no_backward_sync(cast(Any, module))
 
         how = Differentiation(backward=lambda loss: fabric.backward(share * loss), without_sync=without_sync)
-        if is_last:
-            return accumulate_gradients(self.networks, batch, self.config.method, how)
-        with fabric.no_backward_sync(cast(Any, self.networks.segmenter)):
+        with ExitStack() as unfinished:
+            for module in () if is_last else (self.networks.segmenter, *self.networks.discriminators.values()):
+                unfinished.enter_context(without_sync(module))
             return accumulate_gradients(self.networks, batch, self.config.method, how)
 
     def gradient_norms(self) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ differentiated, and every method is a choice of weights (`MethodConfig`), not a 
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -175,7 +175,11 @@ def accumulate_gradients(networks: Networks, batch: Batch, method: MethodConfig,
     del on_source
     on_target = predict(networks.segmenter, batch.target_images)
     target_maps = judged_maps(on_target, networks, method)
-    of_target = target_losses(on_target, target_maps, batch.pseudo_labels, networks, method)
+    with ExitStack() as frozen:
+        # A forward pass makes ready for the reduction that its backward ends with; a judge that stands still has none.
+        for judge in networks.discriminators.values():
+            frozen.enter_context(how.without_sync(judge))
+        of_target = target_losses(on_target, target_maps, batch.pseudo_labels, networks, method)
     how.backward(total(of_target, weights))
     return _detached(losses | of_target) | _discriminator_gradients(
         source_maps, _detached(target_maps), networks, method, how
