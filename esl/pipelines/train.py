@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,9 @@ def train(
         if ranks == 1 or is_first_process():
             together.enter_context(run.lock())
         resolved = resolve(config, run, accelerator, ranks)
-        if ranks > 1 and not is_launched():
-            together.enter_context(local_ranks(devices, num_nodes, on_loss=lambda said: record_loss(run, said)))
+        if ranks > 1:
+            lost = partial(record_loss, run)
+            together.enter_context(local_ranks(devices, num_nodes, is_launched=is_launched(), on_loss=lost))
         where: dict[str, Any] = {key: resolved[key] for key in ("accelerator", "precision")}
         fabric = make_fabric(**where, devices=devices, num_nodes=num_nodes)
         if ranks > 1:
@@ -206,8 +208,7 @@ def open_inputs(config: TrainConfig) -> Inputs:
 
 def _check_data(config: TrainConfig, inputs: Inputs, fabric: Fabric, tell: Callable[[str], None]) -> None:
     """Check what the run will read, on one rank for all."""
-    chosen_on = config.selection.data
-    selection = open_data(chosen_on, config.class_set) if chosen_on else None
+    selection = open_data(config.selection.data, config.class_set) if config.selection.data else None
     require_all_sound_once(fabric, [(inputs.source, True), (inputs.target, False), (selection, True)], tell)
 
 

@@ -1,7 +1,8 @@
 """The ranks of this machine where no launcher started them: begun by the first, watched by it, ended with it.
 
 A rank that waits for a lost one inside NCCL hears of nothing, not even of a signal. So the first looks after the others,
-and each of the others looks whether the first is still there.
+and each of the others looks whether the first is still there. torchrun's ranks look for torchrun: each has a session of its
+own, and would train on after all that anybody could see of the run was killed.
 """
 
 import os
@@ -29,22 +30,23 @@ def is_started_here() -> bool:
 
 
 @contextmanager
-def local_ranks(devices: int, num_nodes: int, *, on_loss: Callable[[str], None]) -> Iterator[None]:
+def local_ranks(
+    devices: int, num_nodes: int, *, is_launched: bool = False, on_loss: Callable[[str], None]
+) -> Iterator[None]:
     """Run this very command as `devices` ranks of this machine, this process being the first.
 
-    When the first leaves with an error, or another one is lost, all of them end within
-    seconds: those that still wait for somebody then are killed.
+    When the first leaves with an error, or another one is lost, all of them end within seconds: those that still wait for
+    somebody then are killed.
 
     Args:
         devices: ranks on this machine.
         num_nodes: machines, on each of which the command is started (with NODE_RANK, MASTER_ADDR and MASTER_PORT).
+        is_launched: somebody else has started the ranks.
         on_loss: told in a sentence of a lost rank before this process ends, where its main thread hangs.
     """
-    if is_started_here():
-        threading.Thread(target=_end_without, args=(int(os.environ[_LAUNCHER]), on_loss), daemon=True).start()
-        yield
-        return
-    if "LOCAL_RANK" in os.environ:  # somebody starts each rank by hand
+    if launcher := _launcher():
+        threading.Thread(target=_end_without, args=(launcher, on_loss), daemon=True).start()
+    if launcher or is_launched or "LOCAL_RANK" in os.environ:
         yield
         return
     told = {
@@ -83,12 +85,19 @@ def _watch(ranks: Sequence[subprocess.Popen[bytes]], is_over: threading.Event, o
             os._exit(_LOST_EXIT)
 
 
+def _launcher() -> int:
+    """The process that started this rank and should outlive it: the first rank or torchrun; 0 where there is none."""
+    if is_started_here():
+        return int(os.environ[_LAUNCHER])
+    return os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else 0
+
+
 def _end_without(launcher: int, on_loss: Callable[[str], None]) -> None:
-    """End this rank when the first one is gone and the main thread does not notice."""
+    """End this rank when what started it is gone and the main thread does not notice."""
     while os.getppid() == launcher:
         time.sleep(_LOOK_SECONDS)
     time.sleep(GRACE_SECONDS)
-    on_loss(_sentence(int(os.environ.get("WORLD_SIZE", "0")), f"the first, process {launcher}, is gone"))
+    on_loss(_sentence(int(os.environ.get("WORLD_SIZE", "0")), f"process {launcher}, which started this one, is gone"))
     os._exit(_LOST_EXIT)
 
 
