@@ -21,9 +21,10 @@ from typing import Literal
 from esl.errors import ConfigError, DataError
 from esl.files import safe_join
 from esl.pipelines.devices import gpu_names
-from esl.pipelines.slurm import SlurmPlace, several_gpus, submit
+from esl.pipelines.slurm import TORCHRUN_ENVIRONMENT, SlurmPlace, several_gpus, submit
 from esl.store.job_queue import ACTIVE, Job, JobQueue
 from esl.store.processes import process_started
+from esl.store.runs import RunDirectory
 
 QUEUE_FILE = ".queue/queue.sqlite"
 """Place of the queue below the runs folder."""
@@ -98,7 +99,9 @@ class QueueWorker:
             return job
         self.queue.set_state(job_id, "stopping", only_from=("running",))
         if job.launcher == "slurm":
-            subprocess.run(["scancel", "--full", *([] if is_kill else ["--signal=TERM"]), job.remote_id], check=False)
+            # Only USR1 reaches the job's own process, which hands it on as TERM (`slurm.Resubmittable`).
+            how = ["--full"] if is_kill else ["--signal=USR1"]
+            subprocess.run(["scancel", *how, job.remote_id], check=False)
         elif job.pid and _is_alive(job):
             # The shell that wraps the run ignores SIGTERM (trap) and reports the run's own exit code.
             with contextlib.suppress(ProcessLookupError):
@@ -122,7 +125,7 @@ class QueueWorker:
         if code == 0:
             state: Literal["done", "failed", "stopped", "crashed"] = "done"
             message = ""
-        elif code in _RESUMABLE_EXITS or (was_asked and code is None):
+        elif code in _RESUMABLE_EXITS or (was_asked and (code is None or self._has_saved_its_stop(job))):
             state, message = "stopped", "Stopped on request; start it again to go on."
         elif code is None:
             state, message = (
@@ -132,6 +135,10 @@ class QueueWorker:
         else:
             state, message = "failed", self._last_words(job) or f"The command ended with exit code {code}."
         self.queue.set_state(job.job_id, state, message, only_from=("running", "stopping"))
+
+    def _has_saved_its_stop(self, job: Job) -> bool:
+        """What the run itself says: torchrun ends with 1 however well its ranks stopped."""
+        return RunDirectory(safe_join(self.config.runs_dir, job.run)).status().state == "stopped"
 
     def _settle_remote(self, job: Job) -> None:
         if not job.remote_id:
@@ -188,7 +195,7 @@ class QueueWorker:
         return list(job.argv)
 
     def _environment(self, job: Job) -> dict[str, str]:
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path()}
+        environment = {**TORCHRUN_ENVIRONMENT, **os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path()}
         if gpus := gpu_names(job.devices):
             # CUDA counts the fastest GPU first unless told otherwise; the driver and nvidia-smi count by bus.
             environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(gpus)}

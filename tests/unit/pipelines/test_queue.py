@@ -13,6 +13,7 @@ from esl.errors import ConfigError
 from esl.pipelines.queue import QueueConfig, QueueWorker
 from esl.store.job_queue import Job
 from esl.store.processes import process_started
+from esl.store.runs import RunDirectory, RunStatus
 
 SLEEPER = "import time, sys; print('up', flush=True); time.sleep(60)"
 SAVER = """
@@ -79,6 +80,49 @@ def test_stop_lets_a_run_save_first(worker: QueueWorker) -> None:
     assert worker.stop("s").state == "stopping"
     wait(worker, lambda: state(worker, "s") == "stopped")
     assert "saved" in (worker.config.runs_dir / "s" / "log.txt").read_text()
+
+
+TORCHRUN = """
+import json, os, signal, sys, time
+def save(*a):
+    status = json.load(open(sys.argv[1]))
+    json.dump(status | {'state': sys.argv[2]}, open(sys.argv[1], 'w'))
+    sys.exit(1)
+signal.signal(signal.SIGTERM, save)
+print('up', os.environ['TORCH_ELASTIC_SHUTDOWN_TIMEOUT'], flush=True)
+time.sleep(60)
+"""
+"""As torchrun ends: with 1, whatever became of its ranks. They leave a word in status.json."""
+
+
+@pytest.mark.parametrize(("said", "shown"), [("stopped", "stopped"), ("failed", "failed")])
+def test_a_stop_that_the_ranks_saved_is_a_stop_though_torchrun_ends_with_1(
+    worker: QueueWorker, said: str, shown: str
+) -> None:
+    run = RunDirectory(worker.config.runs_dir / "ranks")
+    run.path.mkdir(parents=True)
+    run.write_status(RunStatus(state="running"))
+    worker.submit(
+        Job(job_id="r", run="ranks", argv=(sys.executable, "-c", TORCHRUN, str(run.path / "status.json"), said))
+    )
+    wait(worker, lambda: is_up(worker, "ranks"))
+    assert int((run.path / "log.txt").read_text().split()[1]) > 60  # seconds to save
+    worker.stop("r")
+    wait(worker, lambda: state(worker, "r") == shown)
+
+
+def test_slurm_is_told_to_stop_a_job_by_the_signal_that_reaches_it(
+    worker: QueueWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr("esl.pipelines.queue.subprocess.run", lambda command, **more: asked.append(command))
+    monkeypatch.setattr("esl.pipelines.queue.shutil.which", lambda name: name)
+    worker.submit(job("far", "pass", launcher="slurm"))
+    worker.queue.claim("cpu", "here")
+    worker.queue.set_process("far", remote_id="17")
+    worker.stop("far")
+    worker.stop("far", is_kill=True)
+    assert asked == [["scancel", "--signal=USR1", "17"], ["scancel", "--full", "17"]]
 
 
 def test_a_killed_run_is_crashed_within_seconds_and_can_be_queued_again(worker: QueueWorker) -> None:
