@@ -89,5 +89,5 @@ def _row(
         **scores_in_percent(scores),
         steps=config.steps,
         pseudo_labels=labels,
-        provenance={**provenance(), "command": command, "stage": stage},
+        provenance={**provenance(directory / stage), "command": command, "stage": stage},
     )

@@ -91,7 +91,8 @@ def _run(
     # The baseline of a plain trial is scored as round 0 of an experiment that is never carried on.
     plan = SelfTraining(rounds=1, baseline=baseline, score_on=scored_on(trial.benchmark, places.data_root))
     if not trial.has_labels:
-        scores = _score(places.config(trial.baseline), baseline, plan, accelerator, progress_of, stop)
+        run = baseline
+        scores = _score(places.config(trial.baseline), run, plan, accelerator, progress_of, stop)
         labels: dict[str, Any] = {}
     else:
         record = self_train(
@@ -105,6 +106,7 @@ def _run(
         )
         if stop or len(record["rounds"]) < 2:
             return
+        run = places.experiment_of(trial) / record["rounds"][-1]["run"]
         scores = record["rounds"][-1]["scores"]
         labels = audited_labels(places.store_of(trial), places.config(trial).pseudo_labels)
     if not stop:
@@ -113,6 +115,7 @@ def _run(
             _row(
                 trial,
                 places,
+                run,
                 scores=scores,
                 protocol=scores["protocol"],
                 labels=labels,
@@ -142,6 +145,7 @@ def _score(
 def _row(
     trial: Trial,
     places: StudyPlaces,
+    run: Path,
     *,
     scores: Mapping[str, Any],
     protocol: str,
@@ -162,7 +166,7 @@ def _row(
         steps=config.steps,
         pseudo_labels=labels,
         provenance={
-            **provenance(),
+            **provenance(run),
             **({"translated": _generator(places.translated)} if trial.is_translated else {}),
             "wall_seconds": round(seconds, 1),
             "command": command_of(trial, places),

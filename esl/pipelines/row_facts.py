@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from esl.config import PseudoLabelConfig
+from esl.files import read_json
 from esl.pipelines.audit import audit_store
 from esl.presets import STRATEGY_OF_CRITERION
 from esl.store.predictions import PredictionStore
@@ -47,11 +48,22 @@ def audited_labels(store_dir: Path, labels: PseudoLabelConfig) -> dict[str, Any]
     }
 
 
-def provenance() -> dict[str, Any]:
-    """Versions, commit and hardware."""
+def provenance(run: Path) -> dict[str, Any]:
+    """Versions, commit and hardware of a row, and how the run that it is about was computed.
+
+    Args:
+        run: the run's directory.
+    """
     from esl.pipelines.run_record import versions
 
-    return {**versions(), "hardware": f"{os.cpu_count()} cores, {platform.machine()}{_gpu()}"}
+    how = read_json(run / "config.json")["resolved"]
+    gpu = _gpu() if how["accelerator"] == "cuda" else "no GPU"
+    return {
+        **versions(),
+        "hardware": f"{os.cpu_count()} cores, {platform.machine()}, {gpu}",
+        "device": how["accelerator"],
+        "precision": how["precision"],
+    }
 
 
 def percent(share: float | None) -> float | None:
@@ -62,4 +74,4 @@ def percent(share: float | None) -> float | None:
 def _gpu() -> str:
     import torch
 
-    return f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
+    return torch.cuda.get_device_name()

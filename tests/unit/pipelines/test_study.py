@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -266,10 +267,15 @@ def test_a_study_runs_to_tables_and_skips_what_is_done(
 
     def trained(config: object, run: Path, **more: object) -> Done:
         calls.append(run.parent.name)
+        write_json(run / "config.json", {"resolved": {"accelerator": "cpu", "precision": "bf16"}})
         return Done()
 
+    def trained_on_labels(config: object, experiment: Path, *a: object, **more: object) -> dict[str, Any]:
+        write_json(experiment / "round_1/run/config.json", {"resolved": {"accelerator": "cpu", "precision": "fp32"}})
+        return {"rounds": [{}, {"scores": scores, "run": "round_1/run"}]}
+
     monkeypatch.setattr(module, "train", trained)
-    monkeypatch.setattr(module, "self_train", lambda *a, **k: {"rounds": [{}, {"scores": scores}]})
+    monkeypatch.setattr(module, "self_train", trained_on_labels)
     monkeypatch.setattr(module, "_score", lambda *a, **k: scores)
     monkeypatch.setattr(
         module,
@@ -285,6 +291,10 @@ def test_a_study_runs_to_tables_and_skips_what_is_done(
     assert (tmp_path / "o" / "demo_table4.tex").exists()
     row = json.loads(next((tmp_path / "r" / "demo").glob("advent-esl*")).read_text())
     assert row["provenance"]["command"].startswith("python -m esl self-train demo_advent")
+    assert (row["provenance"]["device"], row["provenance"]["precision"]) == ("cpu", "fp32")
+    assert row["provenance"]["hardware"].endswith("no GPU")
+    plain = json.loads(next((tmp_path / "r" / "demo").glob("advent-none*")).read_text())
+    assert plain["provenance"]["precision"] == "bf16"
     assert (row["merged"]["flat"], row["merged"]["sky"]) == (25.0, None)
     assert main(command) == 0
     assert len(calls) == 6
