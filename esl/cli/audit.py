@@ -25,6 +25,7 @@ def audit(
     match_coverage: bool = False,
     boundary: bool = False,
     calibration: bool = False,
+    by_truth: bool = False,
     data_root: Path = Path(),
     thresholds_from: Path = Path(),
     portion: float | None = None,
@@ -44,6 +45,7 @@ def audit(
         match_coverage: choose nu* so that ESL keeps as many pixels as SSL.
         boundary: also count how near to borders the kept pixels lie; passes over all pixels.
         calibration: also say how sure and how right the network is, and which score tells wrong from right.
+        by_truth: also say what is kept of each true class, and what it is taught as; passes over all pixels.
         data_root: where the data set is now, if it has moved.
         thresholds_from: another store whose medians to use, e.g. that of the training split.
         portion: also CBST's labels, of this share of each predicted class (CBST begins with 0.2); passes over all pixels.
@@ -70,7 +72,7 @@ def audit(
         rule = with_equal_coverage(audit_histogram(opened, labels, progress=progress), medians, rule)
     result = audit_store(
         opened, rule, labels=labels, scores=scores, with_boundary=boundary,
-        with_calibration=calibration, portion=portion, sample_every=sample_every,
+        with_calibration=calibration, with_truth=by_truth, portion=portion, sample_every=sample_every,
         prior_path=spatial_prior, progress=progress,
     )  # fmt: skip
     show(result, as_json=json)

@@ -10,10 +10,12 @@ from esl.errors import ConfigError, DataError
 from esl.files import read_json, write_json
 from esl.labeling.audit import AuditHistogram, audit
 from esl.labeling.audit_report import AuditReport, ClassBalancedSetting
+from esl.labeling.by_truth import TruthReport
 from esl.labeling.calibration import Calibration, calibration
 from esl.labeling.class_balanced import class_balanced_thresholds
 from esl.labeling.comparison import BoundaryCounts
 from esl.labeling.thresholds import ScoreHistogram, ThresholdRule, Thresholds
+from esl.pipelines.audit_by_truth import by_truth
 from esl.pipelines.audit_class_balanced import class_balanced_counts
 from esl.pipelines.audit_pass import (
     CACHE_NAME,
@@ -42,6 +44,8 @@ class StoreAudit:
     """Shares near borders as of `BoundaryCounts.shares`; None where they were not asked for."""
     calibration: Calibration | None = None
     """Before any threshold; None where it was not asked for."""
+    by_truth: TruthReport | None = None
+    """The same pixels by true class; None where it was not asked for."""
     store_hash: str
     num_images: int
     num_labelled: int
@@ -63,6 +67,8 @@ class StoreAudit:
         }
         if self.calibration is not None:
             value["calibration"] = self.calibration.to_json()
+        if self.by_truth is not None:
+            value["by_truth"] = self.by_truth.to_json()
         return value if self.boundary is None else {**value, "boundary": self.boundary}
 
     def to_text(self) -> str:
@@ -79,6 +85,8 @@ class StoreAudit:
             lines += _boundary_lines(self.boundary)
         if self.calibration is not None:
             lines += ["", self.calibration.to_text()]
+        if self.by_truth is not None:
+            lines += ["", self.by_truth.to_text()]
         return "\n".join(lines)
 
 
@@ -90,6 +98,7 @@ def audit_store(
     scores: ScoreHistogram | None = None,
     with_boundary: bool = False,
     with_calibration: bool = False,
+    with_truth: bool = False,
     portion: float | None = None,
     sample_every: int = 1,
     prior_path: Path = Path(),
@@ -110,6 +119,7 @@ def audit_store(
         scores: where medians and CBST's thresholds come from; by default this store.
         with_boundary: also count how near to borders the kept pixels lie.
         with_calibration: also say how sure and how right the network is, and which score tells wrong from right.
+        with_truth: also count by true class; like boundary shares, a pass for each set of thresholds.
         portion: also audit CBST's labels, of this share of each predicted class; a pass per portion and rule.
         sample_every: CBST counts every n-th pixel of a class; 1 is exact.
         prior_path: CBST-SP's file of spatial priors; the empty path is CBST.
@@ -152,6 +162,7 @@ def audit_store(
         report=report,
         boundary=boundary,
         calibration=calibration(histogram, store.class_set.names) if with_calibration else None,
+        by_truth=by_truth(store, labels, report.thresholds, key, progress, should_stop) if with_truth else None,
         store_hash=store.store_hash,
         num_images=store.num_done,
         num_labelled=sum(map(labels.has_label, done_images(store))),

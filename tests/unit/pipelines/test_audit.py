@@ -1,6 +1,7 @@
 """The audit of a store answers from its cache, notices changed labels, and does without ground truth."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from esl.errors import ConfigError, DataError
 from esl.labeling.selection import is_kept, select_pseudo_label
 from esl.labeling.thresholds import ThresholdRule, class_thresholds
 from esl.pipelines.audit import audit_store
-from esl.pipelines.audit_pass import AuditStopped
+from esl.pipelines.audit_pass import CACHE_NAME, AuditStopped
 from esl.training.class_balanced import class_balanced_labels
 from tests.unit.pipelines.stored_world import IDS, FakeLabels, fill_store
 
@@ -54,6 +55,27 @@ def test_calibration_is_said_where_it_is_asked_for_and_opens_no_label_again(tmp_
     )
     assert "AUROC entropy %" in asked.to_text()
     assert {k: v for k, v in asked.to_json().items() if k != "calibration"} == plain.to_json()
+
+
+def test_true_classes_are_counted_where_asked_for_and_kept_for_the_same_thresholds(tmp_path: Path) -> None:
+    store, labels = fill_store(tmp_path / "s"), FakeLabels()
+    plain = audit_store(store, RULE, labels=labels)
+    assert "by_truth" not in plain.to_json()
+    asked = audit_store(store, RULE, labels=labels, with_truth=True)
+    opened = labels.opened
+    assert opened == 2 * len(IDS)
+    rows = asked.to_json()["by_truth"]
+    assert rows[-1]["num_pixels"] == sum(row["num_pixels"] for row in rows[:-1]) > 0
+    assert rows[-1]["max_prob"]["wrong"] == pytest.approx(asked.report.rows()[-1]["ssl_error_rate"])
+    assert "mostly as" in asked.to_text()
+    assert {k: v for k, v in asked.to_json().items() if k != "by_truth"} == plain.to_json()
+    assert audit_store(store, RULE, labels=labels, with_truth=True).to_json() == asked.to_json()
+    assert labels.opened == opened
+    audit_store(store, replace(RULE, mu_star=0.5), labels=labels, with_truth=True)
+    assert labels.opened == opened + len(IDS)
+    for path in (store.directory / CACHE_NAME).glob("*-truth-*.json"):
+        path.write_text("{}")
+    assert audit_store(store, RULE, labels=labels, with_truth=True).to_json() == asked.to_json()
 
 
 def test_a_changed_label_is_counted_anew_and_old_counts_are_forgotten(tmp_path: Path) -> None:
