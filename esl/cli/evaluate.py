@@ -64,7 +64,7 @@ def evaluate(
     from esl.pipelines.evaluate import EvaluationReport, evaluate_checkpoint, evaluate_store
     from esl.pipelines.ranks import launched_share
 
-    share = launched_share()
+    share = launched_share(device=device if store == Path() else "cpu")
     progress = ProgressLine("evaluate") if share[0] == 0 else no_progress
     root = optional(data_root) or ""
     report: EvaluationReport | EvaluationSeries

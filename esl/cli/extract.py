@@ -55,7 +55,7 @@ def extract(
     from esl.pipelines.ranks import launched_share
 
     if world == 0:
-        rank, world = launched_share()
+        rank, world = launched_share(device=device)
     images = open_dataset(dataset, optional(data_root), split, class_set or None, label_format=label_format or None)
     start = time.monotonic()
     filled = fill_store(

@@ -17,10 +17,10 @@ _LAUNCHERS = (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_STEP
 """torchrun's variables and srun's; a job script that starts no step has no SLURM_STEP_NUM_TASKS and shares with nobody."""
 
 
-def launched_share(environment: Mapping[str, str] = os.environ) -> Share:
-    """This process's share by its launcher, (0, 1) without one; on a machine with GPUs each rank also takes its own."""
+def launched_share(environment: Mapping[str, str] = os.environ, *, device: str = "auto") -> Share:
+    """This process's share by its launcher, (0, 1) without one; where GPUs may compute, each rank also takes its own."""
     share, local = _told(environment)
-    if share[1] > 1:
+    if share[1] > 1 and device != "cpu":
         _take_gpu(local)
     return share
 

@@ -33,6 +33,16 @@ TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}
 SRUN = {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_LOCALID": "1"}
 
 
+def test_a_rank_takes_a_gpu_only_where_one_may_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr("esl.pipelines.ranks._take_gpu", taken.append)
+    told = {"RANK": "1", "WORLD_SIZE": "3", "LOCAL_RANK": "1"}
+    assert launched_share(told, device="cpu") == (1, 3)
+    assert not taken
+    launched_share(told)
+    assert taken == [1]
+
+
 @pytest.mark.parametrize("told", [TORCHRUN, SRUN])
 def test_a_training_is_started_as_often_as_it_has_ranks(told: dict[str, str]) -> None:
     require_launched(2, told)
