@@ -11,17 +11,12 @@ from esl.classes import CITYSCAPES_7, CITYSCAPES_16, CITYSCAPES_19, SUBSET_13, S
 from esl.errors import DataError
 from esl.files import write_text
 from esl.labeling.thresholds import ThresholdRule
+from esl.pipelines.method_names import method_name, methods_of
 from esl.pipelines.paper_numbers import PAPER_NAMES, paper_table, strategy_name
+from esl.pipelines.report_differences import differences_table
 from esl.pipelines.tables import Cell, Table, mark_best, number, signed
 from esl.store.experiments import STRATEGIES, ExperimentRow
 
-METHODS = ("source_only", "minent", "adaptsegnet", "advent", "bdl_step1", "bdl_step2")
-"""Order of methods in a table; others follow in alphabetical order."""
-
-_NAMES = {
-    "source_only": "Source only", "minent": "MinEnt", "adaptsegnet": "AdaptSegNet", "advent": "ADVENT",
-    "bdl_step1": "BDL (step 1)", "bdl_step2": "BDL (step 2)",
-}  # fmt: skip
 _PAPER_TABLE_OF = {"gta5_cityscapes": "table1", "synthia_cityscapes": "table2", "synthia_mapillary": "table3"}
 _SWEEPS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "nu_star": ("esl", "nu*", ("0.05", "0.1", "0.15", "0.2", "0.3", "median")),
@@ -47,7 +42,7 @@ def miou_table(rows: Sequence[ExperimentRow], classes: ClassSet | None = None) -
     shown = own if classes is None else classes
     default, changed = _of_one_setting(rows)
     body: list[tuple[Cell, ...]] = []
-    for method in _methods(default):
+    for method in methods_of(default):
         groups = [(s, g) for s in STRATEGIES if (g := [r for r in default if (r.method, r.strategy) == (method, s)])]
         scores = [[_scores(row, own, shown) for row in group] for _, group in groups]
         means = [[_mean(column) for column in zip(*group)] for group in scores]
@@ -56,7 +51,7 @@ def miou_table(rows: Sequence[ExperimentRow], classes: ClassSet | None = None) -
             cells = [Cell(text=number(v), is_best=best[k][i]) for k, v in enumerate(means[i])]
             at = shown.num_classes
             cells[at] = Cell(text=_with_deviation([row[at] for row in scores[i]]), is_best=best[at][i])
-            body.append((Cell(text=_name(method)), Cell(text=strategy_name(strategy)), *cells))
+            body.append((Cell(text=method_name(method)), Cell(text=strategy_name(strategy)), *cells))
     merged = "classes merged from the" if shown.num_classes == 7 else "of the"
     which = (
         ""
@@ -79,7 +74,7 @@ def _seeds_notes(rows: Sequence[ExperimentRow]) -> tuple[str, ...]:
     """Which means are of fewer seeds than the others, while an experiment is under way."""
     seeds: dict[str, set[int]] = {}
     for row in rows:
-        seeds.setdefault(f"{_name(row.method)} {strategy_name(row.strategy)}", set()).add(row.seed)
+        seeds.setdefault(f"{method_name(row.method)} {strategy_name(row.strategy)}", set()).add(row.seed)
     every = {row.seed for row in rows}
     few = [f"{name} ({', '.join(map(str, sorted(own)))})" for name, own in seeds.items() if own != every]
     return (f"Not of all seeds yet: {'; '.join(few)}.",) if few else ()
@@ -127,7 +122,7 @@ def error_table(rows: Sequence[ExperimentRow], method: str) -> Table:
     # Of ESL against SSL, as the paper has it.
     lines.insert(2, (Cell(text="Rel. change (%)"), Cell(text=""), *(Cell(text=signed(v)) for v in change)))
     return Table(
-        title=f"Incorrect predictions (%) selected in the pseudo-labels ({_name(method)}, {benchmark})",
+        title=f"Incorrect predictions (%) selected in the pseudo-labels ({method_name(method)}, {benchmark})",
         header=("Method", "", *classes.names, "global"),
         rows=tuple(lines),
         notes=_audit_notes([r for r in mine if r.strategy in shown], shown),
@@ -160,7 +155,7 @@ def sweep_table(rows: Sequence[ExperimentRow], method: str, threshold: str = "nu
     flags = mark_best([[_mean(r.miou for r in column) for column in columns]])[0]
     cells = [Cell(text=_with_deviation([r.miou for r in c]), is_best=flag) for c, flag in zip(columns, flags)]
     return Table(
-        title=f"Influence of {written} in {strategy_name(strategy)} ({_name(method)}, {benchmark}), mIoU (%)",
+        title=f"Influence of {written} in {strategy_name(strategy)} ({method_name(method)}, {benchmark}), mIoU (%)",
         header=("Threshold", "", *(label for label, _ in picks)),
         rows=((Cell(text="mIoU"), Cell(text=""), *cells),),
         notes=_provenance_notes([r for column in columns for r in column]),
@@ -169,6 +164,8 @@ def sweep_table(rows: Sequence[ExperimentRow], method: str, threshold: str = "nu
 
 def write_report(rows: Sequence[ExperimentRow], out_dir: Path, *, sweep_method: str = "advent") -> list[Path]:
     """Write every table the rows allow as `.md`, `.csv` and `.tex`, with the paper's where it has one (`_paper.csv`).
+
+    Beside the paper's tables stand the differences between rows of the same seed (`_differences`).
 
     A benchmark of the paper has one table of scores. Another one with the 19 classes stands in for all three: its
     predictions are also scored over the 16 classes of Table 2 and, merged, over the seven of Table 3.
@@ -182,7 +179,11 @@ def write_report(rows: Sequence[ExperimentRow], out_dir: Path, *, sweep_method: 
         tables["table2"] = miou_table(rows, CITYSCAPES_16)
         if merged := [row for row in rows if row.merged]:
             tables["table3"] = miou_table(merged, CITYSCAPES_7)
-    strategies = {r.strategy for r in _of_one_setting(rows)[0] if r.method == sweep_method and r.pseudo_labels}
+    default = _of_one_setting(rows)[0]
+    differences = differences_table(default, _provenance_notes(default))
+    if differences.rows:
+        tables["differences"] = differences
+    strategies = {r.strategy for r in default if r.method == sweep_method and r.pseudo_labels}
     if {"ssl", "esl"} <= strategies:
         tables["table4"] = error_table(rows, sweep_method)
     if any(r.method == sweep_method and "nu_star" in r.setting for r in rows):
@@ -223,15 +224,6 @@ def _of_one_setting(rows: Sequence[ExperimentRow]) -> tuple[list[ExperimentRow],
 def _without_sweep(row: ExperimentRow) -> dict[str, float | str]:
     """The setting but for nu* and mu*, in which the rows of a sweep differ."""
     return {name: value for name, value in row.setting.items() if name not in _SWEEPS}
-
-
-def _methods(rows: Iterable[ExperimentRow]) -> list[str]:
-    found = {r.method for r in rows}
-    return [m for m in METHODS if m in found] + sorted(found - set(METHODS))
-
-
-def _name(method: str) -> str:
-    return _NAMES.get(method, method)
 
 
 def _at(threshold: str, value: str) -> Callable[[ExperimentRow], bool]:

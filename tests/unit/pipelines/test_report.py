@@ -146,7 +146,11 @@ def test_a_report_is_written_in_three_forms(tmp_path: Path) -> None:
         f"synthia_mapillary_{t}{s}"
         for t in ("table3", "table4", "table5")
         for s in (".md", ".csv", "_paper.csv", ".tex")
-    } == names
+    } | {f"synthia_mapillary_differences{s}" for s in (".md", ".csv", ".tex")} == names
+    assert (
+        "| ADVENT | ESL - SSL | +1.0 | +1.0 | +1.0 ± 0.0 |"
+        in (tmp_path / "synthia_mapillary_differences.md").read_text()
+    )
     assert "Paper, SYNTHIA" in (tmp_path / "synthia_mapillary_table3.md").read_text()
     assert (tmp_path / "synthia_mapillary_table3.tex").read_text().count(r"\end{tabular}") == 2, "ours and the paper's"
     assert (tmp_path / "synthia_mapillary_table5_paper.csv").read_text().splitlines()[1] == (
@@ -166,7 +170,7 @@ def test_a_finished_demo_experiment_gives_all_five_tables(tmp_path: Path) -> Non
         for r in demo
     ]
     names = {p.name for p in write_report(demo, tmp_path) if p.suffix == ".md"}
-    assert names == {f"demo_table{k}.md" for k in range(1, 6)}
+    assert names == {*(f"demo_table{k}.md" for k in range(1, 6)), "demo_differences.md"}
     (header, numbers, *_) = (tmp_path / "demo_table2.csv").read_text().splitlines()
     shown = dict(zip(header.split(","), numbers.split(",")))
     assert len(shown) == 2 + 16 + 2
