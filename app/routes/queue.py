@@ -1,6 +1,5 @@
 """The audit's queue: boundary arcs of the difference, sampled so that rates can be said of all of them."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from app.opened import OpenStore
 from app.routes.answers import ApiError
 from app.routes.lookup import LibraryDep, StoreDep, thresholds_of
 from esl.classes import IGNORE
+from esl.cores import usable_cores
 from esl.errors import DataError
 from esl.labeling.comparison import ESL_ONLY, SSL_ONLY, compare
 from esl.labeling.thresholds import Thresholds
@@ -19,7 +19,7 @@ from esl.pipelines.arcs import MIN_PIXELS, Arc, Sampling, find_arcs, sample_arcs
 from esl.pipelines.ranking import RankTable
 
 router = APIRouter(prefix="/stores/{sid}")
-_THREADS = min(4, os.cpu_count() or 1)
+_THREADS = min(4, usable_cores())
 MAX_IMAGES = 48
 """Images looked at for one queue; enough arcs for an afternoon, found in seconds."""
 

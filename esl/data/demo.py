@@ -4,7 +4,6 @@
 function of its split and number, so two machines draw the same streets.
 """
 
-import os
 import shutil
 import tempfile
 from collections import deque
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esl.classes import CITYSCAPES_19, IGNORE, ClassSet
+from esl.cores import usable_cores
 from esl.data.dataset import PairDataset, Sample
 from esl.data.demo_render import draw_label, render_source, render_target
 from esl.data.demo_scene import build_scene
@@ -211,7 +211,7 @@ def _draw_split(
         write(_label_path(root, split, number, "labelIds"), encode_png(_LABEL_IDS[label]))
         write(_label_path(root, split, number, "labelTrainIds"), encode_png(label))
 
-    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 8), thread_name_prefix="demo") as pool:
+    with ThreadPoolExecutor(max_workers=min(usable_cores(), 8), thread_name_prefix="demo") as pool:
         for done, _ in enumerate(pool.map(draw, range(count)), 1):
             yield done
 

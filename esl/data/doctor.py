@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from esl.cores import usable_cores
 from esl.data.dataset import PairDataset, Sample
 from esl.data.known import SOURCES, USUAL_SIZES, expected_count, incomplete_cities, missing_names
 from esl.errors import DataError
@@ -61,7 +62,7 @@ class PairFacts:
 
 def in_threads(work: Callable[[T], R], items: Iterable[T], num_threads: int | None = None) -> Iterator[R]:
     """`work` of each item, in order, with a bounded number under way."""
-    count = num_threads or min(8, os.cpu_count() or 1)
+    count = num_threads or min(8, usable_cores())
     with ThreadPoolExecutor(count, thread_name_prefix="esl-check") as pool:
         rest = iter(items)
         waiting = [pool.submit(work, item) for item in islice(rest, 16 * count)]

@@ -4,7 +4,6 @@ Each image is counted sparsely by class and truth, entropy bin and confidence bi
 near 0 and 1, where thresholds sit. A threshold inside a bin takes its share of the bin, so answers are approximate.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -16,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esl.classes import IGNORE
+from esl.cores import usable_cores
 from esl.errors import DataError
 from esl.files import atomic_writer
 from esl.labeling.maps import SCALE, PredictionMaps
 from esl.pipelines.rank_entries import NUM_BINS, NUM_TRUTHS, PER_CELL, Rows, brush, fold, insert, move, sum_below
 
-_THREADS = min(4, os.cpu_count() or 1)
+_THREADS = min(4, usable_cores())
 
 
 def _edges() -> NDArray[np.int64]:
