@@ -14,7 +14,7 @@ from esl.labeling.thresholds import ThresholdRule
 from esl.pipelines.method_names import method_name, methods_of
 from esl.pipelines.paper_numbers import PAPER_NAMES, paper_table, strategy_name
 from esl.pipelines.report_differences import differences_table
-from esl.pipelines.tables import Cell, Table, mark_best, number, signed
+from esl.pipelines.tables import Cell, Table, mark_best, number, signed, with_deviation
 from esl.store.experiments import STRATEGIES, ExperimentRow
 
 _PAPER_TABLE_OF = {"gta5_cityscapes": "table1", "synthia_cityscapes": "table2", "synthia_mapillary": "table3"}
@@ -50,7 +50,7 @@ def miou_table(rows: Sequence[ExperimentRow], classes: ClassSet | None = None) -
         for i, (strategy, _) in enumerate(groups):
             cells = [Cell(text=number(v), is_best=best[k][i]) for k, v in enumerate(means[i])]
             at = shown.num_classes
-            cells[at] = Cell(text=_with_deviation([row[at] for row in scores[i]]), is_best=best[at][i])
+            cells[at] = Cell(text=with_deviation([row[at] for row in scores[i]]), is_best=best[at][i])
             body.append((Cell(text=method_name(method)), Cell(text=strategy_name(strategy)), *cells))
     merged = "classes merged from the" if shown.num_classes == 7 else "of the"
     which = (
@@ -153,7 +153,7 @@ def sweep_table(rows: Sequence[ExperimentRow], method: str, threshold: str = "nu
     picks += [(value, _at(threshold, value)) for value in values]
     columns = [[r for r in mine if pick(r)] for _, pick in picks]
     flags = mark_best([[_mean(r.miou for r in column) for column in columns]])[0]
-    cells = [Cell(text=_with_deviation([r.miou for r in c]), is_best=flag) for c, flag in zip(columns, flags)]
+    cells = [Cell(text=with_deviation([r.miou for r in c]), is_best=flag) for c, flag in zip(columns, flags)]
     return Table(
         title=f"Influence of {written} in {strategy_name(strategy)} ({method_name(method)}, {benchmark}), mIoU (%)",
         header=("Threshold", "", *(label for label, _ in picks)),
@@ -243,13 +243,6 @@ def _at(threshold: str, value: str) -> Callable[[ExperimentRow], bool]:
 def _mean(values: Iterable[float | None]) -> float | None:
     present = [v for v in values if v is not None]
     return statistics.fmean(present) if present else None
-
-
-def _with_deviation(values: Iterable[float | None]) -> str:
-    present = [v for v in values if v is not None]
-    if len(present) < 2:
-        return number(present[0]) if present else ""
-    return f"{statistics.fmean(present):.1f} ± {statistics.stdev(present):.1f}"
 
 
 def _provenance_notes(rows: Sequence[ExperimentRow]) -> tuple[str, ...]:

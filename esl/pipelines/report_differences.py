@@ -4,12 +4,11 @@ Scores of two seeds differ by more than most of what is compared. Rows of one se
 so their difference says more than that of two means.
 """
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
 from esl.pipelines.method_names import method_name, methods_of
 from esl.pipelines.paper_numbers import strategy_name
-from esl.pipelines.tables import Cell, Table, signed
+from esl.pipelines.tables import Cell, Table, signed, with_deviation
 from esl.store.experiments import STRATEGIES, ExperimentRow
 
 _Scores = Mapping[int, float]
@@ -32,7 +31,7 @@ def differences_table(rows: Sequence[ExperimentRow], notes: Sequence[str] = ()) 
         if by_seed:
             cells = [Cell(text=signed(by_seed.get(seed))) for seed in seeds]
             body.append(
-                (Cell(text=method), Cell(text=what), *cells, Cell(text=_with_deviation(list(by_seed.values()))))
+                (Cell(text=method), Cell(text=what), *cells, Cell(text=with_deviation(by_seed.values(), signed)))
             )
     return Table(
         title=f"{rows[0].benchmark}: paired differences of mIoU (points) on {rows[0].split}",
@@ -59,8 +58,3 @@ def _comparisons(rows: Sequence[ExperimentRow]) -> Iterator[tuple[str, str, _Sco
             yield name, f"{strategy_name(strategy)} - none", of(method, strategy), plain
         for one, other in (("esl", "ssl"), ("esl+it", "ssl+it")):
             yield name, f"{strategy_name(one)} - {strategy_name(other)}", of(method, one), of(method, other)
-
-
-def _with_deviation(values: Sequence[float]) -> str:
-    mean = signed(statistics.fmean(values))
-    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.1f}"

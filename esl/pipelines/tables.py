@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+import statistics
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 _MANY_COLUMNS = 12
@@ -88,6 +89,20 @@ def number(value: float | None) -> str:
 def signed(value: float | None) -> str:
     """A change with its sign; what rounds to nothing is +0.0."""
     return "" if value is None else f"{round(value, 1) + 0.0:+.1f}"
+
+
+def with_deviation(values: Iterable[float | None], say: Callable[[float | None], str] = number) -> str:
+    """Mean ± s.d. of the values that are there; one alone has no deviation, none no text.
+
+    Args:
+        values: numbers, None where there is nothing.
+        say: how the mean is written.
+    """
+    present = [v for v in values if v is not None]
+    if not present:
+        return ""
+    mean = say(statistics.fmean(present))
+    return mean if len(present) < 2 else f"{mean} ± {statistics.stdev(present):.1f}"
 
 
 def _pipe(cells: Sequence[str]) -> str:
