@@ -1,13 +1,11 @@
 """The audit of a store: how good its pseudo-labels are (Table 4), in a second pass that opens labels, kept for the next time."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from esl.errors import ConfigError, DataError
-from esl.files import read_json, write_json
 from esl.labeling.audit import AuditHistogram, audit
 from esl.labeling.audit_report import AuditReport, ClassBalancedSetting
 from esl.labeling.by_truth import TruthReport
@@ -19,6 +17,7 @@ from esl.pipelines.audit_by_truth import by_truth
 from esl.pipelines.audit_class_balanced import class_balanced_counts
 from esl.pipelines.audit_pass import (
     CACHE_NAME,
+    AuditPass,
     Labels,
     audit_key,
     done_images,
@@ -135,6 +134,7 @@ def audit_store(
     key = audit_key(store, labels)
     histogram = audit_histogram(store, labels, progress=progress, should_stop=should_stop, key=key)
     report = audit(histogram, store.histogram() if scores is None else scores, rule, store.class_set.names)
+    one = AuditPass(store=store, labels=labels, key=key, progress=progress, should_stop=should_stop)
     if portion is not None:
         balanced = _class_balanced(store, scores, portion, sample_every, prior_path)
         setting = ClassBalancedSetting(
@@ -143,11 +143,11 @@ def audit_store(
             thresholds=balanced.thresholds,
             spatial_prior=balanced.prior.digest if balanced.prior else "",
         )
-        counts = class_balanced_counts(store, labels, balanced, report.thresholds, key, progress, should_stop)
+        counts = class_balanced_counts(one, balanced, report.thresholds)
         report = report.with_class_balanced(setting, counts)
     boundary = None
     if with_boundary:
-        boundary = _boundary_shares(store, labels, report.thresholds, key, progress, should_stop)
+        boundary = _boundary_shares(one, report.thresholds)
     manifest = store.manifest
     facts = {
         "dataset": manifest.dataset,
@@ -162,7 +162,7 @@ def audit_store(
         report=report,
         boundary=boundary,
         calibration=calibration(histogram, store.class_set.names) if with_calibration else None,
-        by_truth=by_truth(store, labels, report.thresholds, key, progress, should_stop) if with_truth else None,
+        by_truth=by_truth(one, report.thresholds) if with_truth else None,
         store_hash=store.store_hash,
         num_images=store.num_done,
         num_labelled=sum(map(labels.has_label, done_images(store))),
@@ -259,28 +259,15 @@ def _counts_of(store: PredictionStore, labels: Labels, key: str = "") -> Path:
     return store.directory / CACHE_NAME / f"{key or audit_key(store, labels)}.npz"
 
 
-def _boundary_shares(
-    store: PredictionStore,
-    labels: Labels,
-    thresholds: Thresholds,
-    key: str,
-    progress: Progress,
-    should_stop: ShouldStop,
-) -> Shares:
-    content = thresholds.mu.tobytes() + thresholds.nu.tobytes()
-    path = store.directory / CACHE_NAME / f"{key}-{hashlib.sha256(content).hexdigest()[:12]}.json"
-    if path.is_file():
-        try:
-            shares: Shares = read_json(path)
-            return shares
-        except DataError:
-            pass  # as above
-    counts = BoundaryCounts()
-    for image_id in images_with_progress(store, progress, should_stop):
-        counts.update(store.maps(image_id), thresholds, truth_of(labels, image_id))
-    if may_keep(store):
-        write_json(path, counts.shares())
-    return counts.shares()
+def _boundary_shares(one: AuditPass, thresholds: Thresholds) -> Shares:
+    def count() -> Shares:
+        counts = BoundaryCounts()
+        for maps, truth in one.images():
+            counts.update(maps, thresholds, truth)
+        return counts.shares()
+
+    shares: Shares = one.kept_json("", thresholds.mu.tobytes() + thresholds.nu.tobytes(), count)
+    return shares
 
 
 def _forget_others(path: Path) -> None:
