@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Mapping
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from esl.errors import ConfigError
+
+if TYPE_CHECKING:  # every command asks here at its start, and most of them, or their --help, need no arrays
+    import numpy as np
+    from numpy.typing import NDArray
 
 Share = tuple[int, int]
 """(rank, ranks): this process does every `ranks`-th item from number `rank` on."""
@@ -81,7 +83,7 @@ def _take_gpu(local_rank: int) -> None:
         torch.cuda.set_device(local_rank % torch.cuda.device_count())
 
 
-def summed_over_ranks(counts: NDArray[np.int64], share: Share) -> NDArray[np.int64]:
+def summed_over_ranks(counts: "NDArray[np.int64]", share: Share) -> "NDArray[np.int64]":
     """The ranks' counts, added up: every rank gets the sum. All must call it.
 
     Args:

@@ -38,6 +38,17 @@ for words in [["--help"], *([verb, "--help"] for verb in VERBS), ["train", "demo
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_help_of_a_verb_without_arrays_loads_none() -> None:
+    code = """
+import contextlib, io, sys
+from esl.cli import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main(["audit", "--help"])
+assert "numpy" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--help") == 0
     text = capsys.readouterr().out
