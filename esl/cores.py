@@ -4,10 +4,10 @@ import os
 
 
 def usable_cores() -> int:
-    """Cores this process may run on, over the ranks that torchrun started beside it on this node; at least 1.
+    """Cores this process may run on, over the ranks that were started beside it on this node; at least 1.
 
-    torchrun lets all ranks run on all cores and says how many there are in LOCAL_WORLD_SIZE; srun gives each task
-    cores of its own, which is what is counted.
+    torchrun and `--devices N` let all ranks run on all cores and say how many there are in LOCAL_WORLD_SIZE; srun gives
+    each task cores of its own, which is what is counted.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -76,7 +76,10 @@ def load_recorded(checkpoint: Path, store: PredictionStore, device: DeviceName) 
     try:
         return load_predictor(checkpoint, made.device, made.precision)
     except ConfigError as error:
+        from esl.models.device import cuda_fault
+
+        why = cuda_fault() if made.device == "cuda" else ""
         raise ConfigError(
-            f"{begun}, which this machine cannot do. Go on with it where it was begun, or move that folder away to "
-            "begin anew."
+            f"{begun}, which this machine cannot do{why and f' (of its GPU: {why})'}. Go on with it where it was begun, or "
+            "move that folder away to begin anew."
         ) from error

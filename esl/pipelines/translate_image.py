@@ -15,11 +15,16 @@ from torch.nn import functional
 from esl.config.translation import TranslationConfig
 from esl.errors import CheckpointError, ConfigError
 from esl.models.device import resolve_device
+from esl.models.memory import memory_in_words
 from esl.models.translation import Generator, ResidualBlock
 
 Statistics = Literal["instance", "running"]
 STRIDE = 4
 """Sides must be multiples of this: two layers of stride 2."""
+_TOO_LARGE = (
+    "A generator and one image (or tile) must fit into the device's memory, and these do not. Three knobs: tiles (--tile 512 "
+    "--statistics running), a smaller --size, or another device (--device cpu)."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +78,19 @@ def translate_image(generator: Generator, image: NDArray[np.uint8], plan: TilePl
     """(H, W, 3) uint8 RGB to the same size in the other style; both sides at least 8.
 
     Sides that are no multiples of 4 are padded by reflection at the right and bottom, and the result is cropped.
+
+    Raises:
+        OutOfMemoryError: the device's memory does not hold it; names the knobs.
     """
     height, width = image.shape[:2]
     device = next(generator.parameters()).device
-    values = torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None].to(device)
-    values = values.float() / 127.5 - 1
-    values = functional.pad(values, (0, -width % STRIDE, 0, -height % STRIDE), mode="reflect")
-    with torch.inference_mode():
+    with memory_in_words(_TOO_LARGE), torch.inference_mode():
+        values = torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None].to(device)
+        values = values.float() / 127.5 - 1
+        values = functional.pad(values, (0, -width % STRIDE, 0, -height % STRIDE), mode="reflect")
         made = _in_tiles(generator, values, plan.tile) if plan.tile else generator(values)
-    made = ((made[0, :, :height, :width] + 1) * 127.5 + 0.5).clamp(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(made.permute(1, 2, 0).cpu().numpy())
+        made = ((made[0, :, :height, :width] + 1) * 127.5 + 0.5).clamp(0, 255).to(torch.uint8)
+        return np.ascontiguousarray(made.permute(1, 2, 0).cpu().numpy())
 
 
 def reach(generator: Generator) -> int:

@@ -55,6 +55,7 @@ def local_ranks(
         "NODE_RANK": os.environ.get("NODE_RANK", "0"),
         "LOCAL_RANK": "0",
         "WORLD_SIZE": str(devices * num_nodes),
+        "LOCAL_WORLD_SIZE": str(devices),  # by which each takes its share of the cores
         _LAUNCHER: str(os.getpid()),
     }
     before = {name: os.environ.get(name) for name in told}

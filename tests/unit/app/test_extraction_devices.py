@@ -109,12 +109,16 @@ def test_a_store_goes_on_with_its_device_and_precision(
     assert again.store.refresh() == 3
 
 
-def test_a_store_that_cannot_go_on_here_says_so_in_one_sentence(
-    library: Library, loads: Loads, source: Source, tmp_path: Path
+def test_a_store_that_cannot_go_on_here_says_so_and_why_in_one_sentence(
+    library: Library, loads: Loads, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(library, loads, source)
     loads.answer = NO_GPU
-    with pytest.raises(ConfigError, match=r"1 of 3 images, predicted on cuda in bf16, which this machine cannot do"):
+    monkeypatch.setattr("esl.models.device.cuda_fault", lambda: "the driver is too old")
+    words = (
+        r"1 of 3 images, predicted on cuda in bf16, which this machine cannot do \(of its GPU: the driver is too old\)"
+    )
+    with pytest.raises(ConfigError, match=words):
         start_extraction(make_library(tmp_path), source)
 
 

@@ -17,6 +17,8 @@ def main() -> int:
         return torchrun(folder)
     with local_ranks.local_ranks(2, 1, on_loss=lambda said: print(said, flush=True)):
         rank = int(os.environ["LOCAL_RANK"])
+        if how == "fine":
+            assert os.environ["LOCAL_WORLD_SIZE"] == "2", "each rank would take all cores"
         (folder / f"half_{rank}").write_text(str(os.getpid()))
         (folder / f"half_{rank}").rename(folder / f"rank_{rank}")
         while not (folder / f"rank_{1 - rank}").exists():

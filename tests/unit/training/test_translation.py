@@ -7,6 +7,7 @@ import torch
 from esl.config.translation import TRANSLATION_PRESETS, TranslationConfig, translation_preset
 from esl.errors import ConfigError
 from esl.losses.cycle import CycleWeights
+from esl.models.memory import OutOfMemoryError
 from esl.models.translation import Generator, PatchDiscriminator
 from esl.pipelines.translate_image import TilePlan, reach, translate_image
 from esl.training.translation_engine import linear_factor
@@ -104,6 +105,16 @@ def test_tiles_make_the_image_that_one_pass_makes(shape: tuple[int, int]) -> Non
     assert whole.shape == image.shape
     assert np.abs(whole.astype(int) - tiled).max() <= 1
     assert (whole != tiled).mean() < 1e-3
+
+
+def test_full_memory_is_one_sentence_that_names_the_knobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    generator = Generator(1, 4).eval()
+    monkeypatch.setattr(generator, "forward", full)
+    with pytest.raises(OutOfMemoryError, match=r"--tile.*--size.*--device cpu"):
+        translate_image(generator, np.zeros((16, 16, 3), np.uint8), TilePlan())
 
 
 def test_the_reach_covers_what_a_pixel_depends_on() -> None:
