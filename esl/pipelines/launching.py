@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from esl.config import TrainConfig, config_from_json, config_to_json
-from esl.config.form import command_flags, with_values
+from esl.config.form import command_flags, form_fields, with_values
 from esl.errors import ConfigError, EslError
 from esl.files import read_json
 from esl.pipelines.resources import Resources, resources_for
@@ -210,16 +210,9 @@ def _config(launch: Launch, roots: Sequence[Path], faults: dict[str, str]) -> Tr
         if not set(faults) & set(launch.values):
             faults[""] = str(error)
         return None
-    for path_field in (
-        "source.root",
-        "target.root",
-        "selection.data.root",
-        "init_weights",
-        "pseudo_labels.path",
-        "cache_dir",
-    ):
-        if path_field in launch.values:
-            _check_path(path_field, str(launch.values[path_field]), roots, faults)
+    for setting in form_fields(config):
+        if setting.kind == "path" and setting.path in launch.values:
+            _check_path(setting.path, str(launch.values[setting.path]), roots, faults)
     return config
 
 

@@ -59,6 +59,8 @@ def test_a_recipe_and_a_data_root_reach_the_config(tmp_path: Path) -> None:
         ({"num_devices": 0}, "num_devices", "1 to 1024"), ({"rounds": 0}, "rounds", "1 to 10"), ({"data_root": "/etc"}, "data_root", "lie in"),
         ({"preset": "nobody"}, "preset", "presets"), ({"values": {"nobody": 1}}, "nobody", "known"), ({"criterion": "x"}, "criterion", "entropy"),
         ({"values": {"init_weights": "/etc/passwd"}}, "init_weights", "lie in"), ({"checkpoint": "a\0b"}, "checkpoint", "NUL"),
+        ({"values": {"pseudo_labels.store": "/etc"}}, "pseudo_labels.store", "lie in"),
+        ({"values": {"pseudo_labels.criterion": "class_balanced", "pseudo_labels.spatial_prior": "/etc/passwd"}}, "pseudo_labels.spatial_prior", "lie in"),
     ],
 )  # fmt: skip
 def test_a_fault_stands_beside_its_field(tmp_path: Path, change: dict[str, object], field: str, said: str) -> None:
