@@ -59,6 +59,11 @@ def evaluate(
         raise ConfigError("An evaluation needs either --checkpoint or --store.")
     if store != Path() and (all or flip or scales != (1.0,)):
         raise ConfigError("--all, --scales and --flip need a network: give --checkpoint instead of --store.")
+    if store != Path() and (size or class_set or label_format):
+        raise ConfigError(
+            "--size, --class-set and --label-format stand in a store already, whose predictions are of one size and class set: "
+            "leave them out, or give --checkpoint instead of --store."
+        )
     if last and not all:
         raise ConfigError("--last counts the checkpoints of --all: add it.")
     from esl.pipelines.evaluate import EvaluationReport, evaluate_checkpoint, evaluate_store

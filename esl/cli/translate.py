@@ -107,6 +107,8 @@ def _apply(
         device: auto takes CUDA where there is one.
         json: print the result as JSON.
     """
+    if split and not dataset:
+        raise ConfigError(f"--split {split} needs the data set that it is a part of: add --dataset.")
     from esl.pipelines.translate_apply import ApplyPlan, apply_translation
 
     plan = ApplyPlan(

@@ -89,6 +89,13 @@ def test_a_mistake_ends_with_two_and_one_sentence(
     assert list(tmp_path.iterdir()) == [], "nothing half-written"
 
 
+def test_what_a_store_has_decided_already_is_not_taken_silently(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", "--store", "s", "--dataset", "demo", "--split", "target_val"]
+    for more in (["--class-set", "cityscapes16"], ["--size", "64", "128"], ["--label-format", "color"]):
+        assert call(*words, *more) == 2
+        assert "leave them out" in capsys.readouterr().err
+
+
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     import esl.cli.demo
 

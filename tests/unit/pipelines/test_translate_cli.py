@@ -35,6 +35,7 @@ def test_every_form_has_help(words: list[str], capsys: pytest.CaptureFixture[str
         (["translate", "train", "gta6"], "translation preset"),
         (["translate", "train"], "translation preset"),
         (["translate", "draw"], "train or apply"),
+        (["translate", "apply", "--run", "RUN", "--out", "OUT", "--split", "val"], "add --dataset"),
         (["bdl", "--rounds", "2"], "needs a preset"),
         (["bdl", "camvid_day_dusk_advent"], "benchmark with image translation"),
     ],
