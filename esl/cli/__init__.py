@@ -1,6 +1,7 @@
 """The command line: `python -m esl VERB`, one module per verb, loaded when it is called.
 
-Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a defect (traceback), 2 a mistake in words, 130 Ctrl-C.
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a defect (traceback; for data-check: unsound data), 2 a
+mistake in words, 130 Ctrl-C, 143 a run that was told to stop.
 """
 
 import importlib

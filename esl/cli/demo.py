@@ -22,7 +22,7 @@ def demo(
     """Write the demo world as two Cityscapes trees, OUT/source and OUT/target.
 
     Args:
-        out: a new or empty folder.
+        out: a folder; splits that are there already are written anew, file by file.
         splits: some of source_train, source_val, target_train, target_val; all by default.
         size: height and width of the images.
         limit: at most so many images of each split.
