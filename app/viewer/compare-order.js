@@ -22,8 +22,15 @@ export class FlipOrder {
     this.note = el('span', { class: 'esl-muted', role: 'status' });
   }
 
+  /** Let go of the pair: answers about it come too late. */
+  forget() {
+    clearTimeout(this.timer);
+    this.a = this.asked = null;
+  }
+
   /** Another pair of stores. */
   set(a, b, pairs) {
+    this.forget();
     Object.assign(this, { a, b, pairs, counts: {} });
     const chosen = this.select.value;
     const names = a.info.class_names;
@@ -36,17 +43,19 @@ export class FlipOrder {
   async apply() {
     clearTimeout(this.timer);
     const { a, b, pairs } = this;
+    if (!a) return undefined;
+    const asked = (this.asked = {});
     setText(this.note, '');
     if (!this.select.value) return this.hooks.order(pairs, true);
     try {
       const answer = await this.hooks.api.flips(a.sid, b.sid);
-      if (a !== this.a || b !== this.b) return undefined;
+      if (asked !== this.asked) return undefined;
       const isMore = answer.num_counted < answer.num_images;
       setText(this.note, isMore ? `${answer.num_counted} of ${answer.num_images} counted` : '');
       this.hooks.order(sortByFlips(pairs, answer.counts, this.select.value), !isMore);
       if (isMore && this.select.isConnected) this.timer = setTimeout(() => this.apply(), AGAIN_MS);
     } catch (error) {
-      setText(this.note, error.message);
+      if (asked === this.asked) setText(this.note, error.message);
     }
     return undefined;
   }

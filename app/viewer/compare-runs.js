@@ -57,7 +57,8 @@ export class CompareRuns {
   async read(name) {
     if (!this.series.has(name)) this.series.set(name, new RunSeries());
     const series = this.series.get(name);
-    series.take(await this.runs.metrics(name, series.next));
+    const after = series.next;
+    series.take(await this.runs.metrics(name, after), after);
   }
 
   fill() {

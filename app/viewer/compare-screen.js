@@ -36,9 +36,7 @@ export class CompareScreen {
     if (parts.get('runs') && this.chosen.length === 0) this.chosen = parts.get('runs').split(',').map(decodeURIComponent);
     await this.poll();
     if (parts.get('pair')) {
-      const [a, b] = parts.get('pair').split(',');
-      this.setMode('stores');
-      this.stores.load(a, b);
+      this.setMode('stores', parts.get('pair').split(','));
     }
     this.again();
   }
@@ -96,7 +94,8 @@ export class CompareScreen {
     this.changed();
   }
 
-  setMode(mode) {
+  /** Runs or stores; `pair` names the two stores to open, else those that are chosen stay. */
+  setMode(mode, pair = []) {
     this.mode = mode;
     for (const button of this.modes) {
       setFlag(button, 'is-on', button.dataset.mode === mode);
@@ -107,8 +106,8 @@ export class CompareScreen {
     this.both.hidden = mode !== 'runs';
     this.stores.root.hidden = mode !== 'stores';
     this.root.style.gridTemplateColumns = mode === 'runs' ? '' : 'minmax(0, 1fr)';
-    if (mode === 'stores' && !this.stores.current) this.stores.load();
     this.context.touchHash?.();
+    return mode === 'stores' && (pair.length > 0 || !this.stores.current) ? this.stores.load(...pair) : undefined;
   }
 
   /** Predict with the best checkpoint of each on the first run's target images; both stores fill while they are looked at. */
@@ -126,8 +125,7 @@ export class CompareScreen {
         const { sid } = await this.context.api.open({ checkpoint: `${detail.path}/checkpoints/${checkpoint.name}`, dataset: data.dataset, data_root: data.root, split: data.split });
         sids.push(sid);
       }
-      this.setMode('stores');
-      await this.stores.load(...sids);
+      await this.setMode('stores', sids);
       setText(this.state, '');
     } catch (error) {
       setText(this.state, error.message);

@@ -82,15 +82,17 @@ export class CompareStores {
 
   async openBoth() {
     setText(this.state, '');
-    this.current = null;
+    this.current = this.asked = null;
+    this.order.forget();
     const ask = (this.ask = (this.ask ?? 0) + 1);
     try {
       const sessions = [this.choiceA.value, this.choiceB.value].map((sid) => sessionFor(this.api, sid));
       await Promise.all(sessions.map((s) => (s.info?.provisional ? s.refresh() : s.ready())));
       if (ask !== this.ask) return;
       [this.a, this.b] = sessions;
+      Object.assign(this, { pairs: [], asked: null }); // nor may an image be shown that was asked for while these came
     } catch (error) {
-      setText(this.state, error.message);
+      if (ask === this.ask) setText(this.state, error.message);
       return;
     }
     const { pairs, problem } = pairImages(this.a.info, this.b.info);
@@ -103,12 +105,12 @@ export class CompareStores {
       setText(this.state, `A has ${this.a.numClasses} classes and B has ${this.b.numClasses}: say first which are the same.`);
       return;
     }
-    this.pairs = pairs ?? [];
     this.body.hidden = Boolean(problem);
     if (problem) {
       setText(this.state, problem);
       return;
     }
+    this.pairs = pairs;
     this.fillImages();
     if (isSame) this.order.set(this.a, this.b, this.pairs);
     await this.show(Math.max(0, this.at < this.pairs.length && this.pairs[this.at].isDone ? this.at : this.pairs.findIndex((p) => p.isDone)));
@@ -140,14 +142,16 @@ export class CompareStores {
     } else this.show(Math.max(0, at));
   }
 
+  /** Show the n-th image; an answer that comes after a newer question, or after other stores were chosen, is dropped. */
   async show(n) {
     const pair = this.pairs?.[n];
     if (!pair) return;
+    const asked = (this.asked = {});
     this.at = n;
     this.images.value = n;
     try {
       const [a, own] = await Promise.all([this.a.cache.get(pair.a), this.b.cache.get(pair.b)]);
-      if (this.at !== n) return;
+      if (asked !== this.asked) return;
       const isFirst = !this.current;
       const b = this.mapping ? mapped(own, this.mapping) : own;
       this.current = { a, b, own, truth: a.truth ?? b.truth };
@@ -156,8 +160,9 @@ export class CompareStores {
       this.compute();
       if (isFirst || this.camera.fitted) this.fit();
     } catch (error) {
-      if (this.at === n) setText(this.state, error.waiting ? 'The network has not seen this image yet in both; it is next.' : error.message);
-      if (error.waiting) setTimeout(() => { if (this.at === n && this.root.isConnected) this.show(n); }, 1500);
+      if (asked !== this.asked) return;
+      setText(this.state, error.waiting ? 'The network has not seen this image yet in both; it is next.' : error.message);
+      if (error.waiting) setTimeout(() => { if (asked === this.asked && this.root.isConnected) this.show(this.at); }, 1500);
     }
   }
 

@@ -100,9 +100,10 @@ export class RunPage {
     const { name, runs } = this;
     const isCurrent = () => this.name === name;
     try {
-      const metrics = await runs.metrics(name, this.series.next);
+      const after = this.series.next;
+      const metrics = await runs.metrics(name, after);
       if (!isCurrent()) return;
-      if (this.series.take(metrics) || isFirst) this.drawCurves();
+      if (this.series.take(metrics, after) || isFirst) this.drawCurves();
       const key = `${this.row?.state}|${this.row?.miou}|${this.row?.phase}`;
       const isOld = ACTIVE.has(this.row?.state) && Date.now() - (this.readAt ?? 0) > DETAIL_MS;
       if (isFirst || isOld || key !== this.key) await this.readDetail(isCurrent);

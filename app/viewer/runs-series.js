@@ -19,9 +19,13 @@ export class RunSeries {
     this.next = 0;
   }
 
-  /** Take an answer of /metrics; a record that a resume cut short is sent again from 0. */
-  take({ lines, next, from }) {
-    if (from !== this.next) this.clear();
+  /**
+   * Take what /metrics answered to `after`; a record that a resume cut short is sent again from 0. Where another answer
+   * came first, this one repeats it and is dropped.
+   */
+  take({ lines, next, from }, after) {
+    if (after !== this.next) return false;
+    if (from !== after) this.clear();
     for (const line of lines) this.add(line);
     this.next = next;
     return lines.length > 0;

@@ -101,13 +101,13 @@ test('a waiting job moves among those that wait, not before one that runs', () =
 test('metrics become series; what a resume cut off is read again', () => {
   const series = new RunSeries();
   const lines = [{ kind: 'train', step: 10, lr: 0.1, seg_main: 2, rate: 3 }, { kind: 'train', step: 20, lr: 0.1, seg_main: null }, { kind: 'evaluation', step: 20, miou: 0.3, iou: [0.5, null], split: 'v' }];
-  series.take({ lines, from: 0, next: 3 });
+  series.take({ lines, from: 0, next: 3 }, 0);
   assert.deepEqual([...series.losses.keys()], ['seg_main']);
   assert.ok(Number.isNaN(series.losses.get('seg_main').y[1]));
   assert.deepEqual(series.miou, { x: [20], y: [0.3] });
-  series.take({ lines: [{ kind: 'train', step: 30, seg_main: 1 }], from: 3, next: 4 });
+  series.take({ lines: [{ kind: 'train', step: 30, seg_main: 1 }], from: 3, next: 4 }, 3);
   assert.deepEqual(series.losses.get('seg_main').x, [10, 20, 30]);
-  series.take({ lines: lines.slice(0, 1), from: 0, next: 1 });
+  series.take({ lines: lines.slice(0, 1), from: 0, next: 1 }, 4);
   assert.deepEqual(series.losses.get('seg_main').x, [10]);
   assert.equal(series.next, 1);
 });

@@ -1,0 +1,81 @@
+// Answers that come in another order than their questions.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FlipOrder } from '../../app/viewer/compare-order.js';
+import { CompareScreen } from '../../app/viewer/compare-screen.js';
+import { CompareStores } from '../../app/viewer/compare-stores.js';
+import { RunSeries } from '../../app/viewer/runs-series.js';
+
+/** What a method needs of an object that was never given a page. */
+const made = (kind, parts) => Object.assign(Object.create(kind.prototype), parts);
+const node = () => ({ firstChild: null, lastChild: null, textContent: '' });
+
+/** A store whose images come when the test says so. */
+function slowStore(name) {
+  const waiting = [];
+  return { name, waiting, cache: { get: (i) => new Promise((go) => waiting.push(() => go({ of: name, i, truth: null }))) } };
+}
+
+function twoStores(a, b, pairs) {
+  return made(CompareStores, { a, b, pairs, images: {}, state: node(), camera: { fitted: false }, compute() {}, fit() {}, order: { forget() {} } });
+}
+
+const settle = () => new Promise((go) => setTimeout(go));
+
+test('pixels of the stores chosen before never stand under the names of those chosen now', async () => {
+  const [old, a, b] = ['old', 'a', 'b'].map(slowStore);
+  const view = twoStores(old, old, [{ a: 0, b: 0 }]);
+  const first = view.show(0);
+  Object.assign(view, { a, b });
+  const second = view.show(0);
+  for (const answer of [...a.waiting, ...b.waiting]) answer();
+  await second;
+  for (const answer of old.waiting) answer();
+  await first;
+  assert.deepEqual([view.current.a.of, view.current.own.of], ['a', 'b']);
+});
+
+test('an image that the new order moved is still shown when it comes', async () => {
+  const a = slowStore('a');
+  const view = twoStores(a, a, [{ a: 4, b: 4 }, { a: 7, b: 7 }]);
+  const shown = view.show(0);
+  view.at = 1; // as `reorder` does where the same image stands elsewhere
+  for (const answer of a.waiting) answer();
+  await shown;
+  assert.equal(view.current.a.i, 4);
+});
+
+test('an order of the pair before is neither applied nor asked for again', async () => {
+  const orders = [];
+  let answer;
+  const order = made(FlipOrder, {
+    hooks: { api: { flips: () => new Promise((go) => { answer = go; }) }, order: (pairs) => orders.push(pairs) },
+    select: { value: 'all' }, note: node(), a: { sid: 'a' }, b: { sid: 'b' }, pairs: [{ a: 0 }],
+  });
+  order.apply();
+  order.forget();
+  answer({ counts: {}, num_counted: 1, num_images: 1 });
+  await settle();
+  order.apply();
+  assert.deepEqual(orders, []);
+});
+
+test('a link to a pair opens that pair alone, not the stores of the menus first', () => {
+  const loads = [];
+  const box = () => ({ style: {} });
+  const screen = made(CompareScreen, { context: {}, modes: [], view: { root: box() }, pick: box(), both: box(), root: box(), stores: { root: box(), load: (...pair) => loads.push(pair) } });
+  screen.setMode('stores', ['a', 'b']);
+  screen.setMode('stores');
+  screen.setMode('runs');
+  assert.deepEqual(loads, [['a', 'b'], []]);
+});
+
+test('of two answers to one question about a run’s metrics one is taken', () => {
+  const line = (step) => ({ kind: 'train', step, seg_main: 1 });
+  const series = new RunSeries();
+  series.take({ lines: [line(10), line(20)], from: 0, next: 2 }, 0);
+  const answer = { lines: [line(30)], from: 2, next: 3 };
+  assert.equal(series.take(answer, 2), true);
+  assert.equal(series.take(answer, 2), false);
+  assert.deepEqual(series.losses.get('seg_main').x, [10, 20, 30]);
+});
