@@ -34,7 +34,7 @@ function barValues(session, { counts, scope, title }) {
       names: info.class_names, ssl: shares(summary.rows.map((row) => errorRate(row.ssl))), esl: shares(summary.rows.map((row) => errorRate(row.esl))),
       overall: overall.every(Number.isFinite) ? overall : null, scope: title,
     },
-    csv: () => tableCsv(summary, info.class_names, thresholds, scope),
+    csv: () => tableCsv(summary, info.class_names, thresholds, scope, session.showsTruth),
   };
 }
 

@@ -59,5 +59,5 @@ function saveTable(screen) {
   const { counts } = screen.numbers();
   if (!counts) return;
   const name = `classes-${session.scope}-nu${session.rule.nuStar}-mu${session.rule.muStar}.csv`;
-  download(name, tableCsv(summarise(counts, session.numClasses), session.info.class_names, session.thresholds, session.scope));
+  download(name, tableCsv(summarise(counts, session.numClasses), session.info.class_names, session.thresholds, session.scope, session.showsTruth));
 }

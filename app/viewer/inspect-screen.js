@@ -5,11 +5,12 @@ import { Curves } from './curves.js';
 import { el } from './dom.js';
 import { FiguresDialog } from './figures-dialog.js';
 import { Frames } from './frames.js';
-import { ImageList, KEYS } from './list.js';
+import { ImageList } from './list.js';
 import { inspectBindings, inspectCommands } from './inspect-keys.js';
 import { KIND, KINDS } from './kinds.js';
 import { PaneGrid } from './pane-grid.js';
 import { Probe } from './probe.js';
+import { KEYS } from './ranking.js';
 import { brushMask } from './scan.js';
 import { numbersOf } from './scope-numbers.js';
 import { Summary } from './summary.js';
@@ -74,7 +75,7 @@ export class InspectScreen {
     session.on('loading', () => { this.setLoading(true); this.list.reveal(); });
     session.on('image-error', () => { this.setLoading(false); frames.request('view'); });
     session.on('look', () => { this.updateTables(); frames.request('look', 'rule'); this.context.touchHash(); });
-    session.on('blind', () => { this.list.load(); frames.request('view', 'scope'); });
+    session.on('blind', () => { this.setColor(this.grid.scene.colorBy); this.list.load(); frames.request('view', 'scope'); });
     session.on('histogram', () => frames.request('scope'));
     session.on('scope', () => { frames.request('scope'); this.context.touchHash(); });
     session.on('filter', () => { frames.request('scope'); this.context.touchHash(); });
@@ -187,9 +188,11 @@ export class InspectScreen {
     this.setMix(MIXES[(MIXES.findIndex((m) => m >= this.grid.scene.photoShare - 0.01) + 1) % MIXES.length]);
   }
 
+  /** By class, truth or cause; by class where truth is asked for and not shown. */
   setColor(by) {
-    this.grid.scene.colorBy = by;
-    this.colorButton.textContent = `Colour: ${{ class: 'class', truth: 'right / wrong', cause: 'cause' }[by]}`;
+    const { scene } = this.grid;
+    scene.colorBy = by === 'truth' && !this.session.showsTruth ? 'class' : by;
+    this.colorButton.textContent = `Colour: ${{ class: 'class', truth: 'right / wrong', cause: 'cause' }[scene.colorBy]}`;
     this.frames.request('look');
     this.context.touchHash();
   }

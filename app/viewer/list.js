@@ -1,26 +1,12 @@
 // The image list: 10,000 rows of which only those in view exist; order and filter come from the server's ranking.
 import { el, setFlag, setText } from './dom.js';
 import { showShort } from './quantise.js';
+import { KEYS, needsTruth, splitFilter } from './ranking.js';
 
 const ROW = 44;
 const SPARE = 6;
 const THUMB_AFTER = 100; // milliseconds that a row must stay before its thumbnail is fetched: flying past, none is
-
-export const KEYS = Object.freeze([
-  ['index', 'file order'], ['ssl_only', 'SSL − ESL pixels'], ['esl_only', 'ESL − SSL pixels'],
-  ['err_ssl', 'error of SSL', true], ['err_esl', 'error of ESL', true], ['err_diff', 'error in SSL − ESL', true],
-  ['coverage', 'kept by ESL'], ['coverage_ssl', 'kept by SSL'], ['boundary', 'boundary share'], ['entropy', 'mean entropy'], ['class', 'pixels of a class'], ['verdicts', 'verdicts'],
-]);
 const PERCENT = new Set(['err_ssl', 'err_esl', 'err_diff', 'coverage', 'coverage_ssl', 'boundary']);
-
-/** Split what only this browser knows (`seen`, `unseen`) from what the server filters. */
-export function splitFilter(text) {
-  const words = text.trim().split(/\s+/).filter(Boolean);
-  return {
-    server: words.filter((word) => word !== 'seen' && word !== 'unseen').join(' '),
-    seen: words.includes('seen') ? true : words.includes('unseen') ? false : null,
-  };
-}
 
 /** Which rows of `count` a viewport shows, with spare ones around: [first, end). */
 export function visibleRange(scrollTop, height, count) {
@@ -64,11 +50,12 @@ export class ImageList {
   load() {
     const { info } = this.session;
     this.order = info.images.map((image) => image.i);
+    this.values = null;
     this.byIndex = new Map(info.images.map((image) => [image.i, image]));
     try {
       this.seen = new Set(JSON.parse(localStorage.getItem(`esl.seen.${info.sid}`) ?? '[]'));
     } catch { this.seen = new Set(); }
-    for (const option of this.sort.options) option.hidden = !this.session.showsTruth && KEYS.find(([id]) => id === option.value)[2] === true;
+    for (const option of this.sort.options) option.hidden = !this.session.showsTruth && needsTruth(option.value);
     this.refresh();
     if (this.session.filter || this.key !== 'index') this.rank();
   }
@@ -89,12 +76,15 @@ export class ImageList {
   /** Ask for the order at the thresholds on screen; the last question asked wins. */
   async rank() {
     const { session } = this;
+    if (!session.showsTruth && needsTruth(this.key)) this.key = this.sort.value = 'index';
     this.again.hidden = this.key !== 'boundary';
     session.filter = this.search.value;
-    const { server, seen } = splitFilter(session.filter);
+    const { server, seen, truth } = splitFilter(session.filter);
+    const isHidden = session.blind && truth !== null;
     const ask = (this.ask = (this.ask ?? 0) + 1);
-    if (this.key === 'index' && !server && !session.brush) {
+    if (isHidden || (this.key === 'index' && !server && !session.brush)) {
       this.apply(session.info.images.map((image) => image.i), null, seen, '');
+      if (isHidden) this.refuse(`${truth} asks for errors, which blind mode hides: all images are listed. Take it out, or show ground truth (G).`);
       session.emit('filter');
       return;
     }
@@ -108,11 +98,15 @@ export class ImageList {
       this.apply(answer.order, answer.values, seen, answer.approximate ? '≈' : '');
     } catch (error) {
       if (ask !== this.ask) return;
-      setText(this.note, error.message);
-      this.note.classList.add('is-error');
+      this.refuse(error.message);
       return;
     }
     session.emit('filter');
+  }
+
+  refuse(why) {
+    setText(this.note, why);
+    this.note.classList.add('is-error');
   }
 
   /** Have the server count boundary pixels anew, then rank by them. */

@@ -8,9 +8,9 @@ const COLUMNS = [
 ];
 const PARTS = ['ssl', 'esl', 'sslOnly', 'eslOnly'];
 
-/** One line a class and one for all; an error rate that does not exist is empty. */
-export function tableCsv(summary, names, thresholds, scope) {
-  const share = (part) => (part.labelled > 0 ? errorRate(part).toFixed(6) : '');
+/** One line a class and one for all; an error rate that does not exist, or is hidden, is empty. */
+export function tableCsv(summary, names, thresholds, scope, showsTruth) {
+  const share = (part) => (showsTruth && part.labelled > 0 ? errorRate(part).toFixed(6) : '');
   const line = (name, row, mu, nu) => [
     quote(name), scope, Math.round(row.pixels), mu, nu, ...PARTS.flatMap((part) => [Math.round(row[part].kept), share(row[part])]),
   ].join(',');

@@ -5,10 +5,7 @@ import { FlipOrder } from '../../app/viewer/compare-order.js';
 import { CompareScreen } from '../../app/viewer/compare-screen.js';
 import { CompareStores } from '../../app/viewer/compare-stores.js';
 import { RunSeries } from '../../app/viewer/runs-series.js';
-
-/** What a method needs of an object that was never given a page. */
-const made = (kind, parts) => Object.assign(Object.create(kind.prototype), parts);
-const node = () => ({ firstChild: null, lastChild: null, textContent: '' });
+import { made, node, settle } from './made.mjs';
 
 /** A store whose images come when the test says so. */
 function slowStore(name) {
@@ -19,8 +16,6 @@ function slowStore(name) {
 function twoStores(a, b, pairs) {
   return made(CompareStores, { a, b, pairs, images: {}, state: node(), camera: { fitted: false }, compute() {}, fit() {}, order: { forget() {} } });
 }
-
-const settle = () => new Promise((go) => setTimeout(go));
 
 test('pixels of the stores chosen before never stand under the names of those chosen now', async () => {
   const [old, a, b] = ['old', 'a', 'b'].map(slowStore);

@@ -204,10 +204,12 @@ test('time left is told in the unit that fits', () => {
 test('the class table as CSV: one line a class, nothing where no rate exists, no formula from a name', () => {
   const part = (kept, labelled, wrong) => ({ kept, labelled, wrong });
   const row = { pixels: 10, ssl: part(8, 4, 1), esl: part(6, 0, 0), sslOnly: part(2, 2, 1), eslOnly: part(0, 0, 0) };
-  const lines = tableCsv({ rows: [row], all: row }, ['=cmd(), x'], { mu: [58982], nu: [6554] }, 'set').trim().split('\n');
+  const lines = tableCsv({ rows: [row], all: row }, ['=cmd(), x'], { mu: [58982], nu: [6554] }, 'set', true).trim().split('\n');
   assert.equal(lines.length, 3);
   assert.ok(lines[1].startsWith('"\'=cmd(), x",set,10,0.900'), lines[1]);
   assert.ok(lines[1].endsWith(',8,0.250000,6,,2,0.500000,0,'), lines[1]);
+  const blind = tableCsv({ rows: [row], all: row }, ['a'], { mu: [58982], nu: [6554] }, 'set', false).trim().split('\n');
+  assert.ok(blind.slice(1).every((line) => line.endsWith(',8,,6,,2,,0,')), 'blind mode hides what is wrong in files, too');
 });
 
 test('a queue without arcs says whether there is no difference or only specks', () => {

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { Camera } from '../../app/viewer/camera.js';
 import { splitMaps, boundaryDistance } from '../../app/viewer/images.js';
 import { decodeView, encodeView } from '../../app/viewer/url-state.js';
-import { splitFilter, splitName, visibleRange } from '../../app/viewer/list.js';
+import { splitName, visibleRange } from '../../app/viewer/list.js';
+import { splitFilter } from '../../app/viewer/ranking.js';
 import { keyName } from '../../app/viewer/keyboard.js';
 import { explainPixel } from '../../app/viewer/probe.js';
 import { outlineOf } from '../../app/viewer/decor.js';
@@ -84,8 +85,8 @@ test('the list makes rows for the viewport only, whatever its length', () => {
 });
 
 test('seen and unseen stay in the browser, the rest goes to the server', () => {
-  assert.deepEqual(splitFilter(' class:rider  unseen err>5% '), { server: 'class:rider err>5%', seen: false });
-  assert.deepEqual(splitFilter('unseen.png'), { server: 'unseen.png', seen: null });
+  assert.deepEqual(splitFilter(' class:rider  unseen err>5% '), { server: 'class:rider err>5%', seen: false, truth: 'err>5%' });
+  assert.deepEqual(splitFilter('unseen.png'), { server: 'unseen.png', seen: null, truth: null });
 });
 
 test('keys are named with their modifiers; shifted symbols by themselves', () => {
