@@ -120,8 +120,8 @@ export class Curves {
 
   /** `cumulative` is {ssl, esl} of the scope, or null while it is being counted. */
   draw(cumulative, tag) {
-    const { rule, showsTruth } = this.session;
-    const state = JSON.stringify([tag, rule.mode, rule.muOverrides, rule.nuOverrides, showsTruth, cumulative !== null]);
+    const { rule, showsTruth, info } = this.session;
+    const state = JSON.stringify([tag, rule.mode, rule.muOverrides, rule.nuOverrides, info.medians, showsTruth, cumulative !== null]);
     for (const plot of this.plots) {
       if (state !== this.prepared) plot.prepare(cumulative, showsTruth);
       plot.draw();

@@ -5,6 +5,7 @@ import { Selection } from './selection.js';
 import { SetHistogram } from './set-histogram.js';
 import { DEFAULT_RULE, classThresholds, copyRule, sameRule } from './thresholds.js';
 
+const AGAIN_MS = 2000; // until the set's counts are read anew
 const sessions = new Map();
 
 /** The session of a store; the same object for every screen mounted in this page. */
@@ -41,6 +42,9 @@ export class Session {
     this.committed = copyRule(this.rule);
     this.inputTime = 0;
     this.boundary = null;
+    this.histogramHeld = null;
+    this.histogramError = null;
+    this.isHistogramDue = true;
     this.classBalanced = new ClassBalanced(this);
   }
 
@@ -69,7 +73,8 @@ export class Session {
     this.info = info;
     if (!this.cache || newMaps) this.cache = new ImageCache(this.api, info);
     this.cache.info = info;
-    if (newMaps) this.histogramState = null;
+    if (newMaps) this.histogramHeld = null;
+    if (this.isHistogramBehind && !this.isReading) this.isHistogramDue = true;
     if (this.borrowed) info.medians = this.borrowed.medians;
     this.thresholds = classThresholds(info.medians, this.rule);
     this.emit('info', info);
@@ -199,23 +204,34 @@ export class Session {
     if (image === this.image) this.emit('sorted');
   }
 
-  /** The whole set's joint counts; asked for once, null while they travel. */
+  /** The whole set's joint counts, null while the first travel; asking for them reads those that are due. */
   get histogram() {
-    if (this.histogramState instanceof SetHistogram) return this.histogramState;
-    if (this.histogramState !== 'reading') this.readHistogram();
-    return null;
+    if (this.isHistogramDue) this.readHistogram();
+    return this.histogramHeld;
   }
 
+  get isHistogramBehind() { return this.histogramHeld === null || this.histogramImages < this.info.num_done; }
+
   async readHistogram() {
-    if (!(this.histogramState instanceof SetHistogram)) this.histogramState = 'reading';
-    this.histogramError = null;
+    if (this.isReading) return;
+    this.isReading = true;
+    this.isHistogramDue = false;
+    clearTimeout(this.histogramTimer);
+    const { map_version: version } = this.info;
     try {
       const { buffer, numImages } = await this.api.hist(this.info);
-      this.histogramState = new SetHistogram(new Uint32Array(buffer), this.numClasses);
-      this.histogramImages = numImages;
-      if (numImages < this.info.num_done) setTimeout(() => this.readHistogram(), 2000); // the server is still counting
+      this.histogramError = null;
+      if (version === this.info.map_version) {
+        this.histogramHeld = new SetHistogram(new Uint32Array(buffer), this.numClasses);
+        this.histogramImages = numImages;
+      }
     } catch (error) {
       this.histogramError = error.message;
+    }
+    this.isReading = false;
+    // More images are done, or the read failed: it is due again soon, for whoever shows it then.
+    if (this.histogramError || this.isHistogramBehind) {
+      this.histogramTimer = setTimeout(() => { this.isHistogramDue = true; this.emit('histogram'); }, AGAIN_MS);
     }
     this.emit('histogram');
   }

@@ -91,6 +91,7 @@ export class ThresholdsScreen {
 
   onHistogram() {
     this.histograms.prepared = false;
+    this.swept = null;
     this.density.prepare();
     this.frames.request('rule');
   }
@@ -144,7 +145,7 @@ export class ThresholdsScreen {
 
   drawSweep(showsTruth) {
     const { session } = this;
-    const state = JSON.stringify([session.rule.mode, session.rule.nuOverrides, session.rule.nuStar, showsTruth]);
+    const state = JSON.stringify([session.rule.mode, session.rule.nuOverrides, session.rule.nuStar, session.info.medians, showsTruth]);
     if (this.swept === state) return;
     this.swept = state;
     const rows = sweep(session).map(({ star, coverage, error }) => el('button', {
