@@ -2,7 +2,7 @@
 import { el, fittedCanvas, setFlag, setText, themeColor, ICONS, icon } from './dom.js';
 import { cssColor } from './heat.js';
 import { dequantise, showPercent, showUnit, snap, showCount } from './quantise.js';
-import { errorRate } from './statistics.js';
+import { errorRate, summarise } from './statistics.js';
 import { freeClass, isLocked, lockClass } from './thresholds.js';
 
 const ROW = { normal: 22, wide: 28, from: 2200 };
@@ -104,9 +104,10 @@ export class ClassTable {
     });
   }
 
-  /** Numbers and bars of a summary; a row is written only where its text differs. */
-  draw(summary) {
+  /** Numbers and bars of a summary, none where it is null; a row is written only where its text differs. */
+  draw(found) {
     const { session, which } = this;
+    const summary = found ?? summarise(new Float64Array(session.numClasses * 12), session.numClasses);
     const { thresholds, rule, hidden, showsTruth } = session;
     const binds = thresholds[`${which}Binds`];
     const overridden = thresholds[`${which}Overridden`];
@@ -146,12 +147,13 @@ export class ClassTable {
   describe(summary) {
     const { info, showsTruth } = this.session;
     this.rows.forEach((row, c) => {
-      const s = summary.rows[c];
-      const error = showsTruth ? `, wrong ${showPercent(s.ssl.wrong, s.ssl.labelled)} SSL, ${showPercent(s.esl.wrong, s.esl.labelled)} ESL` : '';
-      const none = s.pixels > 0 && s.esl.kept === 0 ? ', ESL keeps 0 at this threshold' : s.pixels > 0 && s.ssl.kept === 0 ? ', SSL keeps 0 at this threshold' : '';
-      row.root.setAttribute('aria-label', `${info.class_names[c]}: ${showCount(s.pixels)} pixels${error}${none}`);
+      const s = summary?.rows[c] ?? null;
       row.threshold.setAttribute('aria-label', `${this.which === 'nu' ? 'ν' : 'μ'} of ${info.class_names[c]}`);
       row.threshold.setAttribute('aria-valuenow', this.valueOf(c).toFixed(4));
+      if (s === null) return row.root.setAttribute('aria-label', `${info.class_names[c]}: no numbers`);
+      const error = showsTruth ? `, wrong ${showPercent(s.ssl.wrong, s.ssl.labelled)} SSL, ${showPercent(s.esl.wrong, s.esl.labelled)} ESL` : '';
+      const none = s.pixels > 0 && s.esl.kept === 0 ? ', ESL keeps 0 at this threshold' : s.pixels > 0 && s.ssl.kept === 0 ? ', SSL keeps 0 at this threshold' : '';
+      return row.root.setAttribute('aria-label', `${info.class_names[c]}: ${showCount(s.pixels)} pixels${error}${none}`);
     });
   }
 

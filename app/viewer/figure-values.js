@@ -24,8 +24,8 @@ export function figureValues(figure, session, numbers) {
   return { scope: numbers.scope, ...values };
 }
 
-function barValues(session, { counts, scope, title }) {
-  if (!counts) return { missing: 'The counts are not there yet.' };
+function barValues(session, { counts, scope, title, note }) {
+  if (!counts) return { missing: scope === 'filter' ? `There is nothing to count: ${note}.` : 'The counts are not there yet.' };
   const { info, thresholds } = session;
   const summary = summarise(counts, session.numClasses);
   const overall = [errorRate(summary.all.ssl), errorRate(summary.all.esl)];

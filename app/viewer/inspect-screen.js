@@ -69,7 +69,7 @@ export class InspectScreen {
   listen() {
     const { session, frames } = this;
     session.on('rule', () => { frames.request('rule'); this.context.touchHash(); });
-    session.on('commit', () => { if (this.list.key !== 'index' || this.list.search.value) this.list.later(250); });
+    for (const topic of ['commit', 'medians']) session.on(topic, () => { if (this.list.isRanked) this.list.later(250); });
     session.on('image', () => this.onImage());
     session.on('sorted', () => frames.request('scope'));
     session.on('loading', () => { this.setLoading(true); this.list.reveal(); });
@@ -279,11 +279,9 @@ export class InspectScreen {
     const { counts, cumulative, note, tag } = this.numbers();
     const summary = counts ? summarise(counts, session.numClasses) : null;
     this.summary.draw(summary, session.scope, session.showsTruth, note);
-    if (summary) {
-      this.table.draw(summary);
-      clearTimeout(this.describing);
-      this.describing = setTimeout(() => this.table.describe(summary), 400);
-    }
+    this.table.draw(summary);
+    clearTimeout(this.describing);
+    this.describing = setTimeout(() => this.table.describe(summary), 400);
     this.curves.draw(cumulative, tag);
     if (!session.image) return;
     const { all } = session.scope === 'image' && summary ? summary : summarise(session.image.selection.counts, session.numClasses);

@@ -57,7 +57,13 @@ export class ImageList {
     } catch { this.seen = new Set(); }
     for (const option of this.sort.options) option.hidden = !this.session.showsTruth && needsTruth(option.value);
     this.refresh();
-    if (this.session.filter || this.key !== 'index') this.rank();
+    if (this.isRanked) this.rank();
+  }
+
+  /** Whether the order and the numbers of what is listed depend on the thresholds. */
+  get isRanked() {
+    const { filter, brush } = this.session;
+    return this.key !== 'index' || filter !== '' || brush !== null;
   }
 
   markSeen(i) {
@@ -83,6 +89,7 @@ export class ImageList {
     const isHidden = session.blind && truth !== null;
     const ask = (this.ask = (this.ask ?? 0) + 1);
     if (isHidden || (this.key === 'index' && !server && !session.brush)) {
+      session.filtered = null;
       this.apply(session.info.images.map((image) => image.i), null, seen, '');
       if (isHidden) this.refuse(`${truth} asks for errors, which blind mode hides: all images are listed. Take it out, or show ground truth (G).`);
       session.emit('filter');
@@ -94,12 +101,12 @@ export class ImageList {
     try {
       const answer = await session.api.rank(session.sid, body);
       if (ask !== this.ask) return;
-      session.filtered = answer.totals ?? null;
+      session.filtered = seen === null ? answer.totals ?? null : null; // the server counts what it lists, seen or not
       this.apply(answer.order, answer.values, seen, answer.approximate ? '≈' : '');
     } catch (error) {
       if (ask !== this.ask) return;
+      session.filtered = null;
       this.refuse(error.message);
-      return;
     }
     session.emit('filter');
   }

@@ -1,4 +1,5 @@
 // The counts behind every number of a screen: of one image (exact), of the filtered images, or of the whole set.
+import { splitFilter } from './ranking.js';
 
 /**
  * @param {'image'|'filter'|'set'} scope
@@ -21,9 +22,10 @@ function ofSet(session) {
 
 function ofFilter(session, numShown) {
   const totals = session.filtered;
+  const none = splitFilter(session.filter).seen === null ? 'filter or sort the list first' : 'which images were seen is known to this browser only: no counts';
   return {
     counts: totals ? Float64Array.from(totals.flat(2)) : null, cumulative: null, tag: 'filter',
-    note: totals ? `≈ ${numShown} images` : 'filter or sort the list first', title: `${numShown} filtered images`,
+    note: totals ? `≈ ${numShown} images` : none, title: `${numShown} filtered images`,
   };
 }
 
