@@ -57,13 +57,13 @@ export class AuditScreen {
   }
 
   listen() {
-    const { session, frames } = this;
-    session.on('info', () => this.onInfo());
-    session.on('image', () => this.onImage());
-    session.on('image-error', () => frames.request('view'));
-    session.on('blind', () => { frames.request('view'); this.drawProgress(); });
-    session.on('rule', () => frames.request('view'));
-    session.on('theme', () => frames.request('view'));
+    const { context, frames } = this;
+    context.listen('info', () => this.onInfo());
+    context.listen('image', () => this.onImage());
+    context.listen('image-error', () => frames.request('view'));
+    context.listen('blind', () => { frames.request('view'); this.drawProgress(); });
+    context.listen('rule', () => frames.request('view'));
+    context.listen('theme', () => frames.request('view'));
   }
 
   async onInfo() {

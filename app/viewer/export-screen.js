@@ -54,10 +54,10 @@ export class ExportScreen {
       el('div', { class: 'esl-kinds', role: 'group', 'aria-label': 'What to write' }, this.kinds.map((k) => k.root)),
       el('div', { class: 'esl-row' }, this.dry, this.go), this.preview, this.jobs));
     this.bindings = [{ keys: ['Ctrl+s'], name: 'Save recipe', always: true, run: () => this.saveScreen() }];
-    session.on('info', () => this.onInfo());
-    session.on('recipe', () => this.loadRecipes());
-    session.on('filter', () => this.fillSets());
-    session.on('portion', () => this.drawMethod());
+    context.listen('info', () => this.onInfo());
+    context.listen('recipe', () => this.loadRecipes());
+    context.listen('filter', () => this.fillSets());
+    context.listen('portion', () => this.drawMethod());
     this.drawMethod();
   }
 

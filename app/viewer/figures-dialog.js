@@ -76,7 +76,7 @@ export class FiguresDialog {
     this.dialog = new Dialog(this.context.host(), 'Figures', { className: 'is-figures', onclose: () => this.closed() });
     this.dialog.box.append(...this.parts.map((part) => part.root));
     this.dialog.open();
-    this.listening = TOPICS.map((topic) => this.session.on(topic, () => this.later()));
+    this.listening = TOPICS.map((topic) => this.context.listen(topic, () => this.later()));
     this.draw();
   }
 

@@ -67,23 +67,23 @@ export class InspectScreen {
   }
 
   listen() {
-    const { session, frames } = this;
-    session.on('rule', () => { frames.request('rule'); this.context.touchHash(); });
-    for (const topic of ['commit', 'medians']) session.on(topic, () => { if (this.list.isRanked) this.list.later(250); });
-    session.on('image', () => this.onImage());
-    session.on('sorted', () => frames.request('scope'));
-    session.on('loading', () => { this.setLoading(true); this.list.reveal(); });
-    session.on('image-error', () => { this.setLoading(false); frames.request('view'); });
-    session.on('look', () => { this.updateTables(); frames.request('look', 'rule'); this.context.touchHash(); });
-    session.on('blind', () => { this.setColor(this.grid.scene.colorBy); this.list.load(); frames.request('view', 'scope'); });
-    session.on('histogram', () => frames.request('scope'));
-    session.on('scope', () => { frames.request('scope'); this.context.touchHash(); });
-    session.on('filter', () => { frames.request('scope'); this.context.touchHash(); });
-    session.on('portion', () => { frames.request('scope'); this.context.touchHash(); });
-    session.on('class-balanced', () => frames.request('look', 'scope', 'cursor'));
-    session.on('brush', () => { this.applyBrush(); this.list.rank(); });
-    session.on('info', () => { this.onInfo(); });
-    session.on('theme', () => { this.table.colors = null; this.curves.forget(); frames.request('view', 'scope'); });
+    const { context, frames } = this;
+    context.listen('rule', () => { frames.request('rule'); this.context.touchHash(); });
+    for (const topic of ['commit', 'medians']) context.listen(topic, () => { if (this.list.isRanked) this.list.later(250); });
+    context.listen('image', () => this.onImage());
+    context.listen('sorted', () => frames.request('scope'));
+    context.listen('loading', () => { this.setLoading(true); this.list.reveal(); });
+    context.listen('image-error', () => { this.setLoading(false); frames.request('view'); });
+    context.listen('look', () => { this.updateTables(); frames.request('look', 'rule'); this.context.touchHash(); });
+    context.listen('blind', () => { this.setColor(this.grid.scene.colorBy); this.list.load(); frames.request('view', 'scope'); });
+    context.listen('histogram', () => frames.request('scope'));
+    context.listen('scope', () => { frames.request('scope'); this.context.touchHash(); });
+    context.listen('filter', () => { frames.request('scope'); this.context.touchHash(); });
+    context.listen('portion', () => { frames.request('scope'); this.context.touchHash(); });
+    context.listen('class-balanced', () => frames.request('look', 'scope', 'cursor'));
+    context.listen('brush', () => { this.applyBrush(); this.list.rank(); });
+    context.listen('info', () => { this.onInfo(); });
+    context.listen('theme', () => { this.table.colors = null; this.curves.forget(); frames.request('view', 'scope'); });
   }
 
   onInfo() {
@@ -137,6 +137,10 @@ export class InspectScreen {
     if (view.sort && KEYS.some(([id]) => id === view.sort)) list.key = list.sort.value = view.sort;
     if (view.filter) list.search.value = this.session.filter = view.filter;
     if (view.sort || view.filter) list.rank();
+  }
+
+  onLeave() {
+    this.list.leave();
   }
 
   setLoading(on) {

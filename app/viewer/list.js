@@ -1,12 +1,11 @@
 // The image list: 10,000 rows of which only those in view exist; order and filter come from the server's ranking.
 import { el, setFlag, setText } from './dom.js';
 import { showShort } from './quantise.js';
-import { KEYS, needsTruth, splitFilter } from './ranking.js';
+import { KEYS, inWords, needsTruth, splitFilter } from './ranking.js';
 
 const ROW = 44;
 const SPARE = 6;
 const THUMB_AFTER = 100; // milliseconds that a row must stay before its thumbnail is fetched: flying past, none is
-const PERCENT = new Set(['err_ssl', 'err_esl', 'err_diff', 'coverage', 'coverage_ssl', 'boundary']);
 
 /** Which rows of `count` a viewport shows, with spare ones around: [first, end). */
 export function visibleRange(scrollTop, height, count) {
@@ -82,12 +81,14 @@ export class ImageList {
   /** Ask for the order at the thresholds on screen; the last question asked wins. */
   async rank() {
     const { session } = this;
+    if (this.hasLeft) return;
     if (!session.showsTruth && needsTruth(this.key)) this.key = this.sort.value = 'index';
     this.again.hidden = this.key !== 'boundary';
     session.filter = this.search.value;
     const { server, seen, truth } = splitFilter(session.filter);
     const isHidden = session.blind && truth !== null;
     const ask = (this.ask = (this.ask ?? 0) + 1);
+    const isLate = () => this.hasLeft || ask !== this.ask;
     if (isHidden || (this.key === 'index' && !server && !session.brush)) {
       session.filtered = null;
       this.apply(session.info.images.map((image) => image.i), null, seen, '');
@@ -100,15 +101,21 @@ export class ImageList {
     if (this.key === 'class') body.class = this.classIndex();
     try {
       const answer = await session.api.rank(session.sid, body);
-      if (ask !== this.ask) return;
+      if (isLate()) return;
       session.filtered = seen === null ? answer.totals ?? null : null; // the server counts what it lists, seen or not
       this.apply(answer.order, answer.values, seen, answer.approximate ? '≈' : '');
     } catch (error) {
-      if (ask !== this.ask) return;
+      if (isLate()) return;
       session.filtered = null;
       this.refuse(error.message);
     }
     session.emit('filter');
+  }
+
+  /** The session goes on without this list: nothing that waits or travels may still write to it. */
+  leave() {
+    this.hasLeft = true;
+    clearTimeout(this.timer);
   }
 
   refuse(why) {
@@ -253,9 +260,7 @@ export class ImageList {
     if (image.done === false) return 'waiting for its turn';
     if (value === null || value === undefined) return image.has_truth === false ? 'no ground truth' : `#${image.i}`;
     if (this.session.brush) return `${this.mark}${showShort(value)}  brushed pixels`;
-    const name = KEYS.find(([id]) => id === this.key)[1];
-    const number = PERCENT.has(this.key) ? `${(100 * value).toFixed(1)} %` : this.key === 'entropy' ? value.toFixed(3) : showShort(value);
-    return `${this.mark}${number}  ${name}`;
+    return `${this.mark}${inWords(this.key, value)}`;
   }
 
   markCurrent() {

@@ -53,6 +53,7 @@ class Viewer {
     this.help = new Help(this.root, () => this.bindings);
     element.replaceChildren(this.root);
     this.isShown = true;
+    this.listening = [];
     this.fitHeight();
     this.observer = new ResizeObserver(() => this.onResize());
     this.observer.observe(document.documentElement);
@@ -76,8 +77,10 @@ class Viewer {
 
   /** Another screen of this page opened a store. */
   follow(sid) {
-    if (!this.element.isConnected) document.removeEventListener('esl:store', this.onstore);
-    else if (sid !== this.session?.sid) {
+    if (!this.element.isConnected) {
+      document.removeEventListener('esl:store', this.onstore);
+      this.leave();
+    } else if (sid !== this.session?.sid) {
       this.boot = { ...this.boot, sid };
       this.start(true);
     }
@@ -98,16 +101,17 @@ class Viewer {
     const view = isChosen ? {} : link;
     const sid = isChosen ? this.boot.sid : link.sid ?? this.boot.sid ?? await onlyStore(this.api);
     if (!sid) return this.openCard();
-    this.keyboard?.remove();
-    this.session = sessionFor(this.api, sid);
+    this.leave();
+    const session = this.session = sessionFor(this.api, sid);
     this.session.user = this.boot.user ?? this.session.user ?? '';
     this.root.replaceChildren(el('div', { class: 'esl-opening' }, el('div', { class: 'esl-pulse' }), el('p', {}, 'Opening the store …')));
     if (view.rule) this.session.setRule(view.rule, false);
     try {
-      [this.Screen] = await Promise.all([SCREENS[this.kind](), this.session.ready()]);
+      [this.Screen] = await Promise.all([SCREENS[this.kind](), session.ready()]);
     } catch (error) {
-      return this.openCard(error.message);
+      return session === this.session ? this.openCard(error.message) : undefined;
     }
+    if (session !== this.session) return undefined; // another one was chosen meanwhile
     this.build();
     return this.applyView(view);
   }
@@ -120,15 +124,30 @@ class Viewer {
     return this.start(true);
   }
 
+  /** Tell `run` of a topic of the session until the screen leaves. */
+  listen(topic, run) {
+    const stop = this.session.on(topic, run);
+    this.listening.push(stop);
+    return stop;
+  }
+
+  /** Take the screen off its session, which outlives it: its store may be opened again. */
+  leave() {
+    for (const stop of this.listening.splice(0)) stop();
+    this.keyboard?.remove();
+    this.screen?.onLeave?.();
+  }
+
   openCard(error = null) {
     this.root.replaceChildren(new OpenScreen(this, error).root);
   }
 
   build() {
     const { session } = this;
+    this.leave(); // two starts may have waited for one store
     this.palette = new CommandPalette(this.root);
     const context = {
-      session, isShown: () => this.isShown, openCard: () => this.openCard(), api: this.api, boot: this.boot, element: this.element, theme: () => this.theme.name, host: () => this.root,
+      session, listen: (topic, run) => this.listen(topic, run), isShown: () => this.isShown, openCard: () => this.openCard(), api: this.api, boot: this.boot, element: this.element, theme: () => this.theme.name, host: () => this.root,
       say: (text, retry) => this.toasts.say(text, retry), touchHash: () => { if (this.isShown) this.hash.touch(); },
       open: (screen) => this.element.dispatchEvent(new CustomEvent('esl:open', { bubbles: true, detail: { screen } })),
     };
@@ -143,7 +162,7 @@ class Viewer {
     ];
     this.bindings = [...this.screen.bindings, ...shared];
     this.keyboard = new Keyboard(this.element, this.bindings);
-    for (const topic of ['info', 'medians', 'rule', 'scope', 'blind', 'recipe']) session.on(topic, () => this.top.draw());
+    for (const topic of ['info', 'medians', 'rule', 'scope', 'blind', 'recipe']) this.listen(topic, () => this.top.draw());
     this.top.draw();
     this.screen.onInfo?.();
     attachHandle(this);
@@ -185,10 +204,11 @@ class Viewer {
 
   /** While the network runs or the server counts: new images and better medians as they come, quiet when the page is hidden. */
   watchProgress() {
+    const { session, screen } = this;
     setTimeout(async () => {
-      if (!this.element.isConnected) return;
-      if (!document.hidden) await this.session.refreshMedians().catch(() => {});
-      if (this.session.info.provisional) this.watchProgress();
+      if (!this.element.isConnected || screen !== this.screen) return;
+      if (!document.hidden) await session.refreshMedians().catch(() => {});
+      if (session.info.provisional && screen === this.screen) this.watchProgress();
     }, this.boot.pollMs ?? 3000);
   }
 }

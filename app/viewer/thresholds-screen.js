@@ -52,13 +52,13 @@ export class ThresholdsScreen {
   }
 
   listen() {
-    const { session, frames } = this;
-    session.on('rule', () => { frames.request('rule'); this.context.touchHash(); });
-    session.on('histogram', () => this.onHistogram());
-    session.on('info', () => this.onInfo());
-    session.on('theme', () => this.onTheme());
-    session.on('blind', () => this.onTheme());
-    session.on('recipe', () => this.recipes.load());
+    const { context, frames } = this;
+    context.listen('rule', () => { frames.request('rule'); this.context.touchHash(); });
+    context.listen('histogram', () => this.onHistogram());
+    context.listen('info', () => this.onInfo());
+    context.listen('theme', () => this.onTheme());
+    context.listen('blind', () => this.onTheme());
+    context.listen('recipe', () => this.recipes.load());
   }
 
   onInfo() {

@@ -334,6 +334,25 @@ def test_a_brush_marks_its_pixels_and_ranks_the_images_that_hold_most(page: Any,
     assert handle(page, "esl.screen.grid.scene.brush") is None
 
 
+@pytest.mark.parametrize("screen", ["inspect", "thresholds", "audit", "export"])
+def test_a_screen_that_another_one_replaced_hears_nothing_of_the_store(page: Any, address: str, screen: str) -> None:
+    visit(page, address, f"screen={screen}")
+    listeners = "[...esl.session.listeners.values()].reduce((n, of) => n + of.size, 0)"
+    before = handle(page, listeners)
+    if screen == "inspect":
+        page.locator(".esl-list .esl-search").fill("frankfurt")
+        page.wait_for_function("document.getElementById('host').__esl.session.filter === 'frankfurt'")
+    page.evaluate("document.getElementById('host').__esl.viewer.enter('abc123')")
+    page.wait_for_function(f"document.getElementById('host').__esl.viewer.listening.length === {before}")
+    assert handle(page, listeners) == before
+    if screen == "inspect":  # the list on screen has no filter, and no other list may ask for one
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        handle(page, "esl.setRule({nuStar: 0.3})")
+        page.wait_for_timeout(600)
+        assert [url for url in asked if url.endswith("/rank")] == []
+
+
 def test_maps_of_another_size_say_so_in_place(
     page: Any, address: str, world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

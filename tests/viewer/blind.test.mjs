@@ -8,7 +8,7 @@ test('difference panes leave right and wrong when ground truth is hidden, and do
   const session = sessionOf();
   const loads = [];
   const screen = made(InspectScreen, {
-    session, frames: { request() {} }, context: { touchHash() {} }, colorButton: node(), grid: { scene: { colorBy: 'class' } }, list: { load: () => loads.push(1) }, updateTables() {},
+    session, frames: { request() {} }, context: { listen: (topic, run) => session.on(topic, run), touchHash() {} }, colorButton: node(), grid: { scene: { colorBy: 'class' } }, list: { load: () => loads.push(1) }, updateTables() {},
   });
   screen.listen();
   screen.setColor('truth');

@@ -57,7 +57,7 @@ test('what only this browser has seen is listed and has no totals', async () => 
 
 test('a brush is ranked anew when ground truth is hidden and when thresholds or medians move', async () => {
   const { session, list, bodies } = ranked();
-  const parts = { session, list, frames: { request() {} }, context: { touchHash() {} }, colorButton: node(), grid: { scene: { colorBy: 'class' } }, updateTables() {}, applyBrush() {} };
+  const parts = { session, list, frames: { request() {} }, context: { listen: (topic, run) => session.on(topic, run), touchHash() {} }, colorButton: node(), grid: { scene: { colorBy: 'class' } }, updateTables() {}, applyBrush() {} };
   const screen = made(InspectScreen, parts);
   let waits = 0;
   list.later = () => waits++;
@@ -85,4 +85,32 @@ test('the class table shows no numbers where there are none', () => {
   table.draw(null);
   table.describe(null);
   assert.deepEqual([row.kept.textContent, label.text], ['–', 'a: no numbers']);
+});
+
+test('a list that was taken off its session writes nothing to it any more', async () => {
+  const { session, list, bodies } = ranked();
+  list.search.value = 'png';
+  list.later(1);
+  list.leave();
+  await new Promise((go) => setTimeout(go, 10));
+  assert.equal(bodies.length, 0, 'what waited is not asked');
+  const other = ranked();
+  other.list.search.value = 'png';
+  const travelling = other.list.rank();
+  other.list.leave();
+  Object.assign(other.session, { filter: 'of the next list', filtered: 'its own' });
+  await travelling;
+  await other.list.rank();
+  assert.deepEqual([other.session.filter, other.session.filtered, other.session.filteredOrder], ['of the next list', 'its own', undefined]);
+  assert.equal(session.filter, '');
+});
+
+test('the Inspect screen hears of its session through what the viewer can end', () => {
+  const { session, list } = ranked();
+  const stops = [];
+  const screen = made(InspectScreen, { session, list, frames: { request() {} }, context: { listen: (topic, run) => stops.push(session.on(topic, run)), touchHash() {} } });
+  screen.listen();
+  for (const stop of stops) stop();
+  assert.ok(stops.length > 10);
+  assert.equal([...session.listeners.values()].reduce((n, of) => n + of.size, 0), 0);
 });

@@ -74,7 +74,7 @@ test('the curves and the sweep are made anew when medians or counts move', async
     curves.draw({}, 'set3');
   }
   assert.equal(prepared, 2);
-  const screen = made(ThresholdsScreen, { session, swept: 'made', histograms: {}, density: { prepare() {} }, frames: { request() {} } });
+  const screen = made(ThresholdsScreen, { session, context: { listen: (topic, run) => session.on(topic, run) }, swept: 'made', histograms: {}, density: { prepare() {} }, frames: { request() {} } });
   screen.listen();
   session.emit('histogram');
   assert.equal(screen.swept, null);
