@@ -11,6 +11,8 @@ export const DECISIONS = Object.freeze({
   u: { key: 'U', name: 'Unsure', short: 'unsure', decision: 'unsure', wrong: null },
 });
 
+const BOTH = DECISIONS.d.note;
+
 const WRONG = { drop: true, relabel: true, keep: false, unsure: null };
 
 /** The body of POST /verdicts. */
@@ -21,6 +23,18 @@ export function verdictBody({ id, session, item, decision, user, recipe, note })
   };
   if (decision.decision === 'relabel') body.relabel_to = item.relabelTo ?? item.second;
   return body;
+}
+
+/** The key that gave a verdict. A and D both drop: only the words that D puts into the note tell them apart. */
+export function keyOf({ decision, note }) {
+  if (decision === 'drop') return typedNote({ note }) === (note ?? '') ? 'a' : 'd';
+  return Object.keys(DECISIONS).find((key) => DECISIONS[key].decision === decision);
+}
+
+/** What was typed into a verdict's note, without the words that came with its key. */
+export function typedNote({ note }) {
+  const text = note ?? '';
+  return text === BOTH || text.startsWith(`${BOTH}; `) ? text.slice(BOTH.length + 2) : text;
 }
 
 /** A queue without arcs: no difference at all, or only specks. */

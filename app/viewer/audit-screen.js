@@ -1,6 +1,6 @@
 // The Audit screen: are the pixels that ESL removes really the bad ones? A queue of boundary arcs, one key each.
 import { AuditSide } from './audit-side.js';
-import { DECISIONS, standing, verdictBody, whyNone, wrongShare } from './audit-model.js';
+import { DECISIONS, standing, typedNote, verdictBody, whyNone, wrongShare } from './audit-model.js';
 import { outlineOf } from './decor.js';
 import { el, setFlag, setText } from './dom.js';
 import { Frames } from './frames.js';
@@ -155,7 +155,7 @@ export class AuditScreen {
     this.at = n;
     this.drawQueueMarks();
     this.rows[n].scrollIntoView({ block: 'nearest' });
-    this.side.note.value = this.mine.get(this.item.key)?.note ?? '';
+    this.side.note.value = typedNote(this.mine.get(this.item.key) ?? {});
     const { session } = this;
     if (session.image?.maps.i === this.item.i && !session.imageError && !session.loading) this.onImage();
     else session.show(this.item.i);
@@ -179,8 +179,9 @@ export class AuditScreen {
     if (!item) return;
     const decision = DECISIONS[key];
     const verdict = verdictBody({ id: newId(), session, item, decision, user: this.user, recipe: session.recipe?.id, note: this.side.note.value.trim() });
+    const before = this.mine.get(item.key);
     this.verdicts = standing([...this.verdicts, verdict]);
-    this.done.push({ verdict, at: this.at });
+    this.done.push({ verdict, before });
     this.outbox.add(verdict);
     this.side.note.blur();
     const next = this.items.findIndex((other, n) => n > this.at && !this.mine.has(other.key));
@@ -193,16 +194,16 @@ export class AuditScreen {
     this.drawProgress();
   }
 
-  /** Take the last verdict of this session back, here and on the server. */
+  /** Take the last verdict of this session back, here and on the server; the one that it replaced stands again. */
   async undo() {
     const last = this.done.pop();
     if (!last) return;
     const { session } = this;
-    this.verdicts = this.verdicts.filter((v) => v.id !== last.verdict.id);
-    this.go(last.at);
+    this.verdicts = [...this.verdicts.filter((v) => v.id !== last.verdict.id), ...(last.before ? [last.before] : [])];
+    this.go(this.items.findIndex((item) => item.key === last.verdict.item)); // the queue may have been drawn anew since
     this.drawProgress();
     if (this.outbox.withdraw(last.verdict.id)) return;
-    const remove = () => session.api.withdrawVerdict(last.verdict.id, this.user).catch((error) => {
+    const remove = () => session.api.withdrawVerdict(last.verdict.id, last.verdict.user).catch((error) => {
       if (error.status !== 404) this.context.say(`The verdict was not taken back. ${error.message}`, remove);
     });
     await remove();

@@ -1,5 +1,5 @@
 // The right side of the Audit screen: the crop, the question, the buttons, the note, and what the verdicts say so far.
-import { DECISIONS, agreement, precision, precisionByPair, raterKappa } from './audit-model.js';
+import { DECISIONS, agreement, keyOf, precision, precisionByPair, raterKappa } from './audit-model.js';
 import { el, fittedCanvas, setFlag, setText } from './dom.js';
 import { cssColor } from './heat.js';
 
@@ -41,7 +41,7 @@ export class AuditSide {
     const { info } = this.session;
     for (const button of this.buttons) {
       button.disabled = !item;
-      setFlag(button, 'is-on', Boolean(verdict) && DECISIONS[button.dataset.key].decision === verdict.decision && (verdict.decision !== 'drop' || (button.dataset.key === 'd') === (verdict.note ?? '').startsWith('both')));
+      setFlag(button, 'is-on', Boolean(verdict) && keyOf(verdict) === button.dataset.key);
     }
     if (!item) {
       this.pair.replaceChildren();
