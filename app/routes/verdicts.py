@@ -34,10 +34,15 @@ class VerdictBody(BaseModel):
     user: str = Field("", max_length=100)
 
 
+def login_of(request: Request) -> str:
+    """The name that was logged in with; empty without a login."""
+    name = str(request.scope.get("user_name", ANONYMOUS))
+    return "" if name == ANONYMOUS else name
+
+
 def user_of(request: Request, claimed: str) -> str:
     """Who asks: the one that logged in; without a login, the name given on the page."""
-    logged_in = str(request.scope.get("user_name", ANONYMOUS))
-    return logged_in if logged_in != ANONYMOUS else claimed.strip() or ANONYMOUS
+    return login_of(request) or claimed.strip() or ANONYMOUS
 
 
 @router.post("/verdicts")
@@ -81,12 +86,18 @@ def undo(
 
 @router.get("/verdicts")
 def standing(
-    library: LibraryDep, opened: Annotated[OpenStore, Depends(store_of)], user: str = Query("", max_length=100)
+    request: Request,
+    library: LibraryDep,
+    opened: Annotated[OpenStore, Depends(store_of)],
+    user: str = Query("", max_length=100),
 ) -> dict[str, Any]:
-    """Standing verdicts on a store, of one user or of all."""
+    """Standing verdicts on a store, of one user or of all; and who asks, where there is a login."""
     index = {image_id: i for i, image_id in enumerate(opened.store.image_ids)}
     found = library.verdicts.verdicts(opened.verdict_key, user=user)
-    return {"verdicts": [_body(stored, opened.sid, index.get(stored.verdict.image_id, -1)) for stored in found]}
+    return {
+        "user": login_of(request),
+        "verdicts": [_body(stored, opened.sid, index.get(stored.verdict.image_id, -1)) for stored in found],
+    }
 
 
 def _body(stored: StoredVerdict, sid: str, i: int) -> dict[str, Any]:

@@ -82,7 +82,8 @@ export class AuditScreen {
   /** What stands on the server, and what has not got there yet. */
   async readVerdicts() {
     try {
-      const { verdicts = [] } = await this.session.api.verdicts(this.session.sid);
+      const { verdicts = [], user } = await this.session.api.verdicts(this.session.sid);
+      if (user) this.signIn(user);
       this.verdicts = standing([...verdicts, ...this.done.map((d) => d.verdict), ...this.outbox.entries]);
     } catch (error) {
       this.verdicts = standing([...this.verdicts, ...this.outbox.entries]);
@@ -213,8 +214,17 @@ export class AuditScreen {
     if (this.item) this.item.relabelTo = c;
   }
 
+  /** The server stores everything under the name of its login: so does the page, and asks for no other. */
+  signIn(user) {
+    this.user = user;
+    for (const verdict of [...this.done.map((d) => d.verdict), ...this.outbox.entries]) verdict.user = user;
+    this.side.fixUser(user);
+    if (this.session.verdictMask) this.session.verdictMask = { users: [this.user] };
+  }
+
   setUser(name) {
     this.user = name || 'me';
+    if (this.session.verdictMask) this.session.verdictMask = { users: [this.user] };
     try { localStorage.setItem('esl.user', this.user); } catch { /* private mode */ }
     this.drawQueueMarks();
     this.drawProgress();

@@ -37,6 +37,13 @@ export class AuditSide {
     this.user.value = this.screen.user;
   }
 
+  /** The name of a login is not chosen here. */
+  fixUser(user) {
+    this.user.value = user;
+    this.user.disabled = true;
+    this.user.title = 'The name that you logged in with';
+  }
+
   drawItem(item, verdict) {
     const { info } = this.session;
     for (const button of this.buttons) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AuditScreen } from '../../app/viewer/audit-screen.js';
+import { AuditSide } from '../../app/viewer/audit-side.js';
 import { DECISIONS, keyOf, typedNote } from '../../app/viewer/audit-model.js';
 
 const arc = (key) => ({ key, i: 0, runs: [[0, 12]], pred: 0, second: 1, weight: 1 });
@@ -16,7 +17,7 @@ function screenOf(items = ['p', 'q'].map(arc), standing = [], answer = {}) {
   };
   return Object.assign(screen, {
     session, items, asked, at: 0, user: 'ada', verdicts: [...standing], done: [], rows: items.map(() => ({ scrollIntoView() {} })),
-    side: { note: { value: '', blur() {} }, user: { value: 'ada', disabled: false } }, frames: { request() {} }, context: { say() {} },
+    side: Object.assign(Object.create(AuditSide.prototype), { note: { value: '', blur() {} }, user: { value: 'ada' } }), frames: { request() {} }, context: { say() {} },
     outbox: { entries: [], add: (v) => asked.push(['add', v.decision, v.note]), withdraw: () => false }, drawQueueMarks() {},
   });
 }
@@ -69,4 +70,26 @@ test('undo goes to the arc of its verdict and asks in the name that gave it', as
   await screen.undo();
   assert.equal(screen.at, 1);
   assert.deepEqual(screen.asked.at(-1), ['back', id, 'ada']);
+});
+
+test('under a login the page judges in its name, and counts what is stored under it', async () => {
+  const screen = screenOf(undefined, [{ id: 'v', item: 'p', user: 'alice', decision: 'drop', note: '' }], { user: 'alice' });
+  screen.setMask(true);
+  screen.judge('s'); // before the server told
+  assert.deepEqual(screen.session.verdictMask, { users: ['ada'] });
+  await screen.readVerdicts();
+  assert.deepEqual([screen.user, screen.side.user.value, screen.side.user.disabled], ['alice', 'alice', true]);
+  assert.deepEqual(screen.session.verdictMask, { users: ['alice'] });
+  assert.deepEqual(screen.verdicts.map((v) => [v.user, v.item, v.decision]), [['alice', 'p', 'keep']]);
+});
+
+test('without a login the name on the page counts, in a mask that is on as well', async () => {
+  const screen = screenOf(undefined, [], { user: '' });
+  await screen.readVerdicts();
+  assert.deepEqual([screen.user, screen.side.user.disabled], ['ada', undefined]);
+  screen.setUser('bob');
+  assert.equal(screen.session.verdictMask, undefined);
+  screen.setMask(true);
+  screen.setUser('ada');
+  assert.deepEqual(screen.session.verdictMask, { users: ['ada'] });
 });

@@ -135,6 +135,13 @@ def test_under_a_login_the_user_is_who_logged_in(library: Library, opened: OpenS
     client.auth = ("ann", "pw")
     client.post(f"{BASE}/verdicts", json=verdict(opened, user="someone else"))
     assert [v["user"] for v in stored(client, opened)] == ["ann"]
+    assert client.get(f"{BASE}/verdicts", params={"sid": opened.sid}).json()["user"] == "ann"
+
+
+def test_without_a_login_the_page_names_its_user_itself(client: TestClient, opened: OpenStore) -> None:
+    client.post(f"{BASE}/verdicts", json=verdict(opened))
+    answer = client.get(f"{BASE}/verdicts", params={"sid": opened.sid, "user": "ada"}).json()
+    assert (answer["user"], [v["user"] for v in answer["verdicts"]]) == ("", ["ada"])
 
 
 def test_ranking_and_filters_know_of_verdicts(client: TestClient, opened: OpenStore) -> None:
