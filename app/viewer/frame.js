@@ -61,8 +61,10 @@ export class Help {
     this.dialog = null;
   }
 
+  get isOpen() { return Boolean(this.dialog?.isOpen); }
+
   toggle() {
-    if (this.dialog?.isOpen) return this.dialog.close();
+    if (this.isOpen) return this.dialog.close();
     this.dialog = new Dialog(this.host, 'Keyboard');
     this.dialog.box.append(el('div', { class: 'esl-help' }, this.bindings().filter((binding) => binding.name).map(helpRow)),
       el('p', { class: 'esl-muted' }, 'Keys rest while you type. Arrows stay with a focused slider; Shift makes its steps finer.'));

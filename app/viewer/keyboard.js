@@ -13,7 +13,10 @@ export function keyName(event) {
 const SAME = { '{': 'Shift+[', '}': 'Shift+]', 'Shift+{': 'Shift+[', 'Shift+}': 'Shift+]' };
 
 export class Keyboard {
-  /** @param bindings [{keys: ['.'], name: 'Next image', run, release?, hidden?}] */
+  /**
+   * @param bindings [{keys: ['.'], name: 'Next image', run, release?, always?, when?, once?, closes?}]: `once` does not repeat
+   * while the key is held; `closes` says whether it closes the dialog that is open, over which all other keys rest
+   */
   constructor(element, bindings) {
     this.element = element;
     this.bindings = bindings;
@@ -40,10 +43,14 @@ export class Keyboard {
     const binding = this.byKey.get(SAME[name] ?? name);
     if (!binding || event.defaultPrevented) return;
     if (isTyping(event) && !binding.always) return;
+    if (this.element.querySelector('.esl-veil') && !binding.closes?.()) {
+      if (binding.always) event.preventDefault(); // nor does the browser save or search the page
+      return;
+    }
     if (binding.when && !binding.when(event)) return;
     if (binding.keys.includes('Space') && event.target.tagName === 'BUTTON') return; // Space presses a focused button
     event.preventDefault();
-    if (event.repeat && binding.release) return;
+    if (event.repeat && (binding.release || binding.once)) return;
     if (binding.release) this.held = binding;
     binding.run(event);
   }

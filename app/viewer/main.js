@@ -157,7 +157,7 @@ class Viewer {
     this.root.replaceChildren(this.top.root, strip.root, this.screen.root, this.toasts.root);
     setTimeout(() => strip.watch(), 1500); // the first picture comes first
     const shared = [
-      { keys: ['?'], name: 'This help', run: () => this.help.toggle() },
+      { keys: ['?'], name: 'This help', closes: () => this.help.isOpen, run: () => this.help.toggle() },
       { keys: ['Ctrl+k'], name: 'Command palette', always: true, run: () => this.palette.open(this.commands()) },
     ];
     this.bindings = [...this.screen.bindings, ...shared];

@@ -79,7 +79,7 @@ export class RunsViewer {
       el('button', { type: 'button', class: 'esl-iconbtn', title: 'Keyboard (?)', 'aria-label': 'Keyboard help', onclick: () => this.help.toggle() }, '?'));
     this.screen = new RUN_SCREENS[this.kind](this.context());
     this.root.replaceChildren(this.top, this.screen.root, this.toasts.root);
-    this.bindings = [...this.screen.bindings, { keys: ['?'], name: 'This help', run: () => this.help.toggle() }, { keys: ['Ctrl+k'], name: 'Command palette', always: true, run: () => this.palette.open(this.commands()) }];
+    this.bindings = [...this.screen.bindings, { keys: ['?'], name: 'This help', closes: () => this.help.isOpen, run: () => this.help.toggle() }, { keys: ['Ctrl+k'], name: 'Command palette', always: true, run: () => this.palette.open(this.commands()) }];
     this.keyboard = new Keyboard(this.element, this.bindings);
     this.element.__esl = { viewer: this, screen: this.screen };
     await this.takeStore(new URLSearchParams(location.hash.slice(1)).get('s') ?? this.boot.sid);

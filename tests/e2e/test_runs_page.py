@@ -269,6 +269,13 @@ def test_delete_asks_moves_to_the_trash_and_the_trash_is_emptied(page: Any, addr
     page.get_by_role("button", name="Keep").click()
     assert (desk.runs_dir / "old").is_dir()
     page.get_by_role("button", name="Delete").click()
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('.is-ask') !== null"), "Tab stays inside"
+    page.keyboard.press("Escape")
+    playwright.expect(page.get_by_role("alertdialog")).to_have_count(0)
+    assert page.locator(".esl-checkpoints").is_visible(), "Escape closes the question, not the run's page behind it"
+    page.get_by_role("button", name="Delete").click()
     playwright.expect(page.get_by_role("alertdialog")).to_contain_text("kB")
     page.get_by_role("button", name="Move to the trash").click()
     playwright.expect(page.locator(".esl-runs-inner .esl-runs-row")).to_have_count(0)

@@ -5,7 +5,8 @@ import { splitMaps, boundaryDistance } from '../../app/viewer/images.js';
 import { decodeView, encodeView } from '../../app/viewer/url-state.js';
 import { splitName, visibleRange } from '../../app/viewer/list.js';
 import { splitFilter } from '../../app/viewer/ranking.js';
-import { keyName } from '../../app/viewer/keyboard.js';
+import { auditBindings } from '../../app/viewer/audit-keys.js';
+import { Keyboard, keyName } from '../../app/viewer/keyboard.js';
 import { explainPixel } from '../../app/viewer/probe.js';
 import { outlineOf } from '../../app/viewer/decor.js';
 import { classTable, pack, ramp } from '../../app/viewer/heat.js';
@@ -95,6 +96,31 @@ test('keys are named with their modifiers; shifted symbols by themselves', () =>
   assert.equal(key('K', { ctrlKey: true }), 'Ctrl+k');
   assert.equal(key(' '), 'Space');
   assert.equal(key('Z', { ctrlKey: true, shiftKey: true }), 'Ctrl+Shift+z');
+});
+
+test('keys rest behind a dialog but for the one that closes it, and an act does not repeat while its key is held', () => {
+  const listeners = {};
+  globalThis.document = { addEventListener: (name, run) => { listeners[name] = run; }, removeEventListener() {} };
+  let isOpen = false;
+  const run = [];
+  const element = { isConnected: true, offsetParent: {}, querySelector: (what) => (what === '.esl-veil' && isOpen ? {} : null) };
+  const screen = { session: {}, judge: (key) => run.push(key), undo: () => run.push('undo'), go: () => run.push('go'), at: 0, context: { top: { recipe: { store: () => run.push('save') } } } };
+  new Keyboard(element, [...auditBindings(screen), { keys: ['?'], closes: () => isOpen, run: () => { isOpen = !isOpen; run.push('help'); } }]);
+  const press = (key, more = {}) => {
+    let isPrevented = false;
+    listeners.keydown({ key, target: {}, ctrlKey: false, preventDefault() { isPrevented = true; }, ...more });
+    return isPrevented;
+  };
+  press('a');
+  for (const key of ['a', 's', 'd', 'x', 'u', 'z', 'j']) press(key, { repeat: true });
+  assert.deepEqual(run, ['a', 'go']);
+  press('?');
+  for (const key of ['a', 'z', 'j']) assert.ok(!press(key), `${key} is left to the dialog`);
+  assert.ok(press('s', { ctrlKey: true }), 'the browser does not save the page instead');
+  press('?');
+  press('s');
+  assert.deepEqual(run, ['a', 'go', 'help', 'help', 's']);
+  delete globalThis.document;
 });
 
 test('the probe says which rule keeps a pixel and what set its threshold', () => {
