@@ -62,7 +62,7 @@ export class AuditScreen {
     context.listen('image', () => this.onImage());
     context.listen('image-error', () => frames.request('view'));
     context.listen('blind', () => { frames.request('view'); this.drawProgress(); });
-    context.listen('rule', () => frames.request('view'));
+    context.listen('rule', () => { frames.request('view'); context.touchHash(); });
     context.listen('theme', () => frames.request('view'));
   }
 

@@ -1,5 +1,5 @@
 // The two global thresholds: slider, number box, marks at the paper's values, and what the medians do to them.
-import { el, setText, ICONS, iconButton } from './dom.js';
+import { el, setText, ICONS, iconButton, numberIn } from './dom.js';
 import { DEFAULT_PORTION } from './class-balanced.js';
 import { dequantise, snap, showUnit } from './quantise.js';
 import { DEFAULT_RULE, MODES, numBound } from './thresholds.js';
@@ -22,7 +22,10 @@ class ThresholdSlider {
     });
     this.box = el('input', {
       type: 'number', min: 0, max: 1, step: 0.001, class: 'esl-number', 'aria-label': `${symbol} as a number`,
-      onchange: () => change(this.box.valueAsNumber, true),
+      onchange: () => {
+        change(numberIn(this.box, session.rule[this.key]), true);
+        this.box.value = session.rule[this.key]; // what was no threshold is not left standing there
+      },
     });
     this.marks = el('div', { class: 'esl-marks' }, MARKS[which].map((value) => el('button', {
       type: 'button', class: 'esl-mark', tabindex: -1, style: { '--at': value }, title: `${symbol} = ${value}${value === DEFAULT_RULE[this.key] ? ', the paper’s' : ''}`,
@@ -67,7 +70,11 @@ class PortionSlider {
       type: 'range', min: 0.005, max: 1, step: 0.005, class: 'esl-range', 'aria-label': 'CBST’s portion of each predicted class', oninput: () => change(this.range.valueAsNumber),
     });
     this.box = el('input', {
-      type: 'number', min: 0.005, max: 1, step: 0.005, class: 'esl-number', 'aria-label': 'CBST’s portion as a number', onchange: () => change(this.box.valueAsNumber),
+      type: 'number', min: 0.005, max: 1, step: 0.005, class: 'esl-number', 'aria-label': 'CBST’s portion as a number',
+      onchange: () => {
+        change(numberIn(this.box, session.classBalanced.portion));
+        this.box.value = session.classBalanced.portion;
+      },
     });
     this.note = el('p', { class: 'esl-bind', role: 'status' });
     this.root = el('div', { class: 'esl-slider is-portion', hidden: true },

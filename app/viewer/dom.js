@@ -86,6 +86,11 @@ export function themeColor(node, name) {
   return getComputedStyle(node).getPropertyValue(name).trim() || '#888';
 }
 
+/** The number in a box; where it holds none, the one that was there. */
+export function numberIn(box, was) {
+  return Number.isFinite(box.valueAsNumber) ? box.valueAsNumber : was;
+}
+
 /** Typing belongs to the field; ranges keep their arrows and give the other keys away. */
 export function isTyping(event) {
   const target = event.composedPath ? event.composedPath()[0] : event.target;

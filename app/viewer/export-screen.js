@@ -1,5 +1,5 @@
 // The Export screen: recipe or CBST's portion, set, kinds, dry run, progress; the server reads every file again and compares.
-import { el, setText } from './dom.js';
+import { el, numberIn, setText } from './dom.js';
 import { JobCard } from './job-card.js';
 import { showCount, snap } from './quantise.js';
 import { recipeBody, isDirty } from './recipes.js';
@@ -65,7 +65,7 @@ export class ExportScreen {
 
   setPortion() {
     const { classBalanced } = this.session;
-    classBalanced.setPortion(Math.max(0.005, snap(this.portion.valueAsNumber, 0.0001)));
+    classBalanced.setPortion(Math.max(0.005, snap(numberIn(this.portion, classBalanced.portion), 0.0001)));
     this.portion.value = classBalanced.portion; // what was no portion is not left standing there
   }
 

@@ -105,7 +105,7 @@ class Viewer {
     const session = this.session = sessionFor(this.api, sid);
     this.session.user = this.boot.user ?? this.session.user ?? '';
     this.root.replaceChildren(el('div', { class: 'esl-opening' }, el('div', { class: 'esl-pulse' }), el('p', {}, 'Opening the store …')));
-    if (view.rule) this.session.setRule(view.rule, false);
+    this.session.takeLink(view);
     try {
       [this.Screen] = await Promise.all([SCREENS[this.kind](), session.ready()]);
     } catch (error) {
@@ -179,10 +179,6 @@ class Viewer {
 
   applyView(view) {
     const { session } = this;
-    if (view.hidden) session.setHidden(new Set(view.hidden));
-    if (view.scope) session.setScope(view.scope);
-    if (view.portion) session.classBalanced.setPortion(view.portion);
-    session.committed = { ...session.rule };
     if (this.screen.applyView) this.screen.applyView(view);
     const first = session.image ? session.index : firstImage(session, view);
     if (session.loading) session.emit('loading'); // begun before this screen could hear of it
@@ -226,7 +222,7 @@ export async function prepare(boot = {}) {
     const sid = link.sid ?? await onlyStore(api);
     if (!sid) return { sid: null, tab };
     const session = sessionFor(api, sid);
-    if (link.rule) session.setRule(link.rule, false);
+    session.takeLink(link);
     await session.ready();
     session.show(firstImage(session, link));
     return { sid, tab };

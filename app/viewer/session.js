@@ -41,6 +41,7 @@ export class Session {
     this.future = [];
     this.committed = copyRule(this.rule);
     this.inputTime = 0;
+    this.isBegun = false;
     this.boundary = null;
     this.histogramHeld = null;
     this.histogramError = null;
@@ -97,9 +98,21 @@ export class Session {
   get numClasses() { return this.info.class_names.length; }
   get showsTruth() { return this.info.has_truth && !this.blind; }
 
+  /** What a link says of all screens, for the first one that opens; from then on the page knows better than its URL. */
+  takeLink({ rule, hidden, scope, portion }) {
+    if (this.isBegun) return;
+    this.isBegun = true;
+    if (rule) this.setRule(rule, false);
+    this.committed = copyRule(this.rule);
+    if (hidden) this.setHidden(new Set(hidden));
+    if (scope) this.setScope(scope);
+    if (portion) this.classBalanced.setPortion(portion);
+  }
+
   /** Change the rule; `commit` ends a gesture, and makes one step of undo. */
   setRule(patch, commit = true) {
     this.inputTime = performance.now();
+    this.isBegun = true;
     this.rule = { ...this.rule, ...patch };
     if (this.info) this.thresholds = classThresholds(this.info.medians, this.rule);
     this.emit('rule');

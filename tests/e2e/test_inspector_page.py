@@ -89,6 +89,22 @@ def test_tabs_keep_their_screens(server: Server, watch: Callable[..., Watched]) 
     page.wait_for_selector("#esl-screen-inspect canvas[data-mark=here]", state="visible")
 
 
+def test_a_tab_that_opens_takes_the_thresholds_of_the_page_not_those_of_its_link(
+    server: Server, watch: Callable[..., Watched]
+) -> None:
+    page = watch().page
+    open_page(server, page, "audit", "&nu=0.4&mu=0.3&mode=fixed")
+    handle = "document.querySelector('#esl-screen-audit .esl-shell').__esl"
+    page.wait_for_function(f"{handle}?.session.rule.nuStar === 0.4")
+    link = page.evaluate("location.hash")
+    page.evaluate(f"{handle}.setRule({{nuStar: 0.38}})")
+    page.wait_for_function("location.hash.includes('nu=0.38')")
+    page.evaluate("(link) => history.replaceState(history.state, '', link)", link)  # as if the tab opened at once
+    page.get_by_role("tab", name="Export", exact=True).click()
+    page.wait_for_selector("#esl-screen-export .esl main", state="visible")
+    assert page.evaluate(f"{handle}.session.rule.nuStar") == 0.38
+
+
 def test_a_theme_chosen_on_one_screen_is_that_of_all(server: Server, watch: Callable[..., Watched]) -> None:
     page = watch().page
     open_page(server, page, "thresholds")

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { prepare } from '../../app/viewer/main.js';
 import { provisional } from '../../app/viewer/top-bar.js';
+import { decodeView } from '../../app/viewer/url-state.js';
 import { forgetSessions, sessionFor } from '../../app/viewer/session.js';
 
 const [W, H] = [4, 2];
@@ -47,6 +48,30 @@ test('a link names store, image, thresholds and tab', async () => {
   assert.deepEqual(await prepare(), { sid: 'bb', tab: 'audit' });
   const session = sessionFor({ base: '/api/v1' }, 'bb');
   assert.deepEqual([session.index, session.rule.nuStar, session.rule.muStar], [2, 0.25, 0.75]);
+});
+
+test('the link is taken by the first screen alone: what was changed since is not put back', async () => {
+  const link = '#s=aa&nu=0.25&mu=0.75&hide=1&n=set&cb=0.5';
+  serve(['aa'], link);
+  await prepare();
+  const session = sessionFor({ base: '/api/v1' }, 'aa');
+  const said = () => [session.rule.nuStar, [...session.hidden], session.scope, session.classBalanced.portion];
+  assert.deepEqual(said(), [0.25, [1], 'set', 0.5]);
+  assert.deepEqual([session.committed.nuStar, session.past.length], [0.25, 0]);
+  session.setRule({ nuStar: 0.23 });
+  session.setHidden(new Set());
+  session.setScope('image');
+  session.classBalanced.setPortion(0.3);
+  session.takeLink(decodeView(link)); // another tab opens, the URL is still that of the first
+  assert.deepEqual(said(), [0.23, [], 'image', 0.3]);
+});
+
+test('thresholds set before any screen stood win over a link', () => {
+  serve(['aa']);
+  const session = sessionFor({ base: '/api/v1' }, 'aa');
+  session.setRule({ nuStar: 0.4 });
+  session.takeLink(decodeView('#s=aa&nu=0.25'));
+  assert.equal(session.rule.nuStar, 0.4);
 });
 
 test('with no store, a choice of stores, or one that is gone, nothing is begun and nothing fails', async () => {
