@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from app.library import Library
-from app.opened import OpenStore
 from app.routes.answers import ApiError
 from app.routes.lookup import LibraryDep, store_of
 from esl.errors import DataError
@@ -20,6 +19,8 @@ class MaskBody(BaseModel):
     """Whose verdicts are frozen into the recipe; an empty list means everybody's."""
 
     users: list[str] = Field(default_factory=list, max_length=100)
+    sid: str = ""
+    """The store that was judged; empty for the recipe's own, which may lend no more than its medians."""
 
 
 class RecipeBody(BaseModel):
@@ -52,7 +53,7 @@ def read_recipe(library: Library, recipe_id: str) -> tuple[Recipe, VerdictMask |
 @router.put("/recipes")
 def put(request: Request, body: RecipeBody, library: LibraryDep) -> dict[str, Any]:
     """Save the thresholds; the same content has the same id."""
-    recipe, mask = _make(store_of(request, body.sid), body, library)
+    recipe, mask = _make(request, body, library)
     save_recipe(library.recipes_dir, recipe, mask)
     return {"id": recipe.id, "name": recipe.name, "mask": recipe.mask}
 
@@ -60,7 +61,7 @@ def put(request: Request, body: RecipeBody, library: LibraryDep) -> dict[str, An
 @router.put("/recipes/{recipe_id}")
 def put_named(request: Request, recipe_id: str, body: RecipeBody, library: LibraryDep) -> dict[str, Any]:
     """The same, where the client says which id it expects."""
-    recipe, _ = _make(store_of(request, body.sid), body, library)
+    recipe, _ = _make(request, body, library)
     if recipe.id != recipe_id:
         raise ApiError(400, f"A recipe's id is the hash of its content: this content is {recipe.id}.")
     return put(request, body, library)
@@ -81,7 +82,8 @@ def one_recipe(recipe_id: str, library: LibraryDep) -> dict[str, Any]:
     return {**_to_json(recipe, library), "num_verdicts": 0 if mask is None else len(mask.verdicts)}
 
 
-def _make(opened: OpenStore, body: RecipeBody, library: Library) -> tuple[Recipe, VerdictMask | None]:
+def _make(request: Request, body: RecipeBody, library: Library) -> tuple[Recipe, VerdictMask | None]:
+    opened = store_of(request, body.sid)
     opened.store.refresh()
     if not opened.store.is_complete:
         raise ApiError(409, "A recipe needs the medians of the whole set; wait until every image is extracted.")
@@ -97,7 +99,8 @@ def _make(opened: OpenStore, body: RecipeBody, library: Library) -> tuple[Recipe
         raise DataError(f"Overrides must name classes 0 to {opened.num_classes - 1}; got {strange}.")
     mask = None
     if body.verdict_mask is not None:
-        mask = VerdictMask.of(library.verdicts, opened.verdict_key, body.verdict_mask.users)
+        judged = store_of(request, body.verdict_mask.sid or body.sid)
+        mask = VerdictMask.of(library.verdicts, judged.verdict_key, body.verdict_mask.users)
     recipe = Recipe(
         store=opened.store.store_hash,
         criterion=body.criterion,

@@ -2,7 +2,7 @@
 import { el, numberIn, setText } from './dom.js';
 import { JobCard } from './job-card.js';
 import { showCount, snap } from './quantise.js';
-import { recipeBody, isDirty } from './recipes.js';
+import { isDirty, medianNote, readRecipes, recipeBody } from './recipes.js';
 
 const KINDS = [
   ['train_ids', 'Train ids', 'PNG, 255 = ignore: what training reads', true], ['label_ids', 'Label ids', 'PNG in Cityscapes’ own ids'],
@@ -104,11 +104,13 @@ export class ExportScreen {
   async loadRecipes() {
     const { session } = this;
     try {
-      const { recipes } = await session.api.recipes(session.sid);
+      const recipes = await readRecipes(session);
       const chosen = session.recipe?.id ?? this.recipe.value;
-      this.recipe.replaceChildren(...recipes.map((r) => el('option', { value: r.id }, `${nameOf(r)}  ·  ${r.criterion === 'max_prob' ? 'SSL' : 'ESL'}  ·  ${String(r.id).slice(0, 8)}`)));
-      if (recipes.length === 0) this.recipe.append(el('option', { value: '' }, 'none saved yet'));
-      if (recipes.some((r) => r.id === chosen)) this.recipe.value = chosen;
+      const said = (r) => [nameOf(r), r.criterion === 'max_prob' ? 'SSL' : 'ESL', medianNote(session, r), String(r.id).slice(0, 8)].filter(Boolean).join('  ·  ');
+      const isGone = chosen !== '' && !recipes.some((r) => r.id === chosen); // another one is taken by hand alone
+      this.recipe.replaceChildren(...(isGone || recipes.length === 0 ? [el('option', { value: '' }, recipes.length ? 'choose one' : 'none saved yet')] : []),
+        ...recipes.map((r) => el('option', { value: r.id }, said(r))));
+      this.recipe.value = isGone || recipes.length === 0 ? '' : chosen || recipes[0].id;
       this.drawButtons();
       this.changed();
     } catch (error) {

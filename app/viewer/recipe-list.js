@@ -1,5 +1,6 @@
 // Saved recipes of the store: load one, or see what it would change against the screen.
 import { el } from './dom.js';
+import { hasScreenMedians, medianNote, readRecipes } from './recipes.js';
 import { ruleFromJson, sameRule } from './thresholds.js';
 import { showPercent } from './quantise.js';
 import { errorRate, summarise } from './statistics.js';
@@ -15,8 +16,7 @@ export class RecipeList {
 
   async load() {
     try {
-      const answer = await this.session.api.recipes(this.session.sid);
-      this.fill(answer.recipes ?? answer);
+      this.fill(await readRecipes(this.session));
     } catch (error) {
       this.body.replaceChildren(el('p', { class: 'esl-warn' }, error.message), el('button', { type: 'button', class: 'esl-btn', onclick: () => this.load() }, 'Retry'));
     }
@@ -34,24 +34,33 @@ export class RecipeList {
     const rule = ruleFromJson(recipe.rule ?? recipe);
     const overrides = Object.keys(rule.nuOverrides).length + Object.keys(rule.muOverrides).length;
     const compared = el('small', { class: 'esl-muted' });
-    const same = sameRule(rule, this.session.rule);
+    const same = sameRule(rule, this.session.rule) && hasScreenMedians(this.session, recipe);
     return el('div', { class: same ? 'esl-recipe-row is-on' : 'esl-recipe-row' },
       el('b', {}, recipe.name || 'unnamed'), el('code', {}, String(recipe.id).slice(0, 10)),
-      el('span', { class: 'esl-muted' }, `ν* ${rule.nuStar} · μ* ${rule.muStar} · ${rule.mode}${overrides ? ` · ${overrides} overrides` : ''}`), compared, el('span', { class: 'esl-grow' }),
-      el('button', { type: 'button', class: 'esl-btn is-quiet', onclick: () => { compared.textContent = this.compare(rule); } }, 'Compare'),
+      el('span', { class: 'esl-muted' }, [`ν* ${rule.nuStar}`, `μ* ${rule.muStar}`, rule.mode, overrides ? `${overrides} overrides` : '', medianNote(this.session, recipe)].filter(Boolean).join(' · ')), compared, el('span', { class: 'esl-grow' }),
+      el('button', { type: 'button', class: 'esl-btn is-quiet', onclick: () => { compared.textContent = this.compare(recipe, rule); } }, 'Compare'),
       el('button', { type: 'button', class: 'esl-btn', onclick: () => this.use(recipe, rule) }, 'Load'));
   }
 
-  use(recipe, rule) {
-    this.session.recipe = recipe;
-    this.session.setRule(rule);
-    this.session.emit('recipe');
+  /** Put a recipe on screen, with the medians that it takes. */
+  async use(recipe, rule) {
+    const { session } = this;
+    try {
+      if (!hasScreenMedians(session, recipe)) await session.borrowMedians(recipe.sid);
+    } catch (error) {
+      this.context.say(`The recipe was not loaded. ${error.message}`, () => this.use(recipe, rule));
+      return;
+    }
+    session.recipe = recipe;
+    session.setRule(rule);
+    session.emit('recipe');
     this.context.say(`Recipe “${recipe.name || recipe.id}” loaded.`);
   }
 
   /** ESL of the recipe against ESL on the screen, over the whole set. */
-  compare(rule) {
+  compare(recipe, rule) {
     const { session } = this;
+    if (!hasScreenMedians(session, recipe)) return 'its medians are those of another store: load it to see them';
     if (!session.histogram) return 'the set’s counts are not there yet';
     const of = (thresholds) => summarise(session.histogram.at(thresholds), session.numClasses).all;
     const theirs = of(classThresholds(session.info.medians, rule));

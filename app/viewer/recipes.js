@@ -4,7 +4,28 @@ import { ruleFromJson, ruleToJson, sameRule } from './thresholds.js';
 
 /** Body of PUT /recipes for the rule on screen; the criterion says which rule training takes. */
 export function recipeBody(session, name, criterion = 'entropy') {
-  return { sid: session.borrowed?.sid ?? session.sid, name, criterion, ...ruleToJson(session.rule), verdict_mask: session.verdictMask ?? null };
+  const mask = session.verdictMask ? { ...session.verdictMask, sid: session.sid } : null; // what was judged is on screen, whoever lends the medians
+  return { sid: session.medianSid, name, criterion, ...ruleToJson(session.rule), verdict_mask: mask };
+}
+
+/** Saved recipes that fit the screen: the store's, those of the store that lends its medians, and in any case the one in use. */
+export async function readRecipes(session) {
+  const sids = [...new Set([session.medianSid, session.sid])];
+  const answers = await Promise.all(sids.map((sid) => session.api.recipes(sid)));
+  const found = answers.flatMap(({ recipes }) => recipes);
+  const { recipe } = session;
+  return !recipe?.id || found.some(({ id }) => id === recipe.id) ? found : [recipe, ...found];
+}
+
+/** Whether a recipe takes the medians that are on screen; one whose store is not open does not say. */
+export function hasScreenMedians(session, recipe) {
+  return !recipe.sid || recipe.sid === session.medianSid;
+}
+
+/** Whose medians a recipe takes, where they are not this store's. */
+export function medianNote(session, { sid }) {
+  if (!sid || sid === session.sid) return '';
+  return `medians of ${sid === session.borrowed?.sid ? session.borrowed.name : 'another store'}`;
 }
 
 /** Save the thresholds on screen; the recipe's id, or '' where no store is open. */
@@ -19,7 +40,8 @@ export async function saveScreenRule(session, criterion) {
 }
 
 export function isDirty(session) {
-  return !session.recipe || !sameRule(session.rule, ruleFromJson(session.recipe.rule ?? session.recipe));
+  const { recipe, rule } = session;
+  return !recipe || !hasScreenMedians(session, recipe) || !sameRule(rule, ruleFromJson(recipe.rule ?? recipe));
 }
 
 /** The recipe's corner of the top bar. */

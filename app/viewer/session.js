@@ -249,6 +249,9 @@ export class Session {
     this.emit('histogram');
   }
 
+  /** The store whose medians count: a recipe names it. */
+  get medianSid() { return this.borrowed?.sid ?? this.sid; }
+
   /** Take the medians of another store (the training set's), or one's own again. */
   async borrowMedians(sid) {
     const other = sid === this.sid ? null : await this.api.store(sid);

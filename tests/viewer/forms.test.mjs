@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Controls } from '../../app/viewer/controls.js';
 import { ExportScreen } from '../../app/viewer/export-screen.js';
+import { RecipeList } from '../../app/viewer/recipe-list.js';
+import { RecipeBar, isDirty } from '../../app/viewer/recipes.js';
 import { Session } from '../../app/viewer/session.js';
 import { classThresholds } from '../../app/viewer/thresholds.js';
-import { enter, labelled, openTinyPage } from './tiny-page.mjs';
+import { enter, labelled, openTinyPage, press } from './tiny-page.mjs';
 
 openTinyPage();
 
@@ -52,4 +54,65 @@ test('a box without a portion keeps the portion, on Inspect and on Export', () =
       assert.deepEqual([session.classBalanced.portion, box.value], [0.4, '0.4']);
     }
   }
+});
+
+const saved = (id, sid, more = {}) => ({ id, sid, name: id, criterion: 'entropy', mu_star: 0.9, nu_star: 0.1, mode: 'capped', mu_overrides: {}, nu_overrides: {}, mask: '', ...more });
+
+/** A server that keeps recipes of two stores with the same classes, `a` and `train`. */
+function recipeServer(kept = []) {
+  return {
+    kept, store: async (sid) => ({ ...info, sid, name: sid, medians: sid === 'a' ? info.medians : { mu: [5, 5], nu: [30000, 30000] } }),
+    recipes: async (sid) => ({ recipes: kept.filter((r) => r.sid === sid) }),
+    saveRecipe: async (body) => { kept.unshift(saved(`r${kept.length}`, body.sid, body)); return { id: kept[0].id, name: body.name, mask: '' }; },
+  };
+}
+
+test('a recipe saved with borrowed medians is listed, stays chosen, and freezes the verdicts of the store on screen', async () => {
+  const api = recipeServer([saved('own', 'a')]);
+  const session = open(api);
+  session.verdictMask = { users: ['ada'] };
+  const screen = exportOf(session);
+  await screen.loadRecipes();
+  assert.equal(screen.recipe.value, 'own');
+  await session.borrowMedians('train');
+  await new RecipeBar(session, () => {}).store();
+  await screen.loadRecipes();
+  assert.deepEqual([api.kept[0].sid, api.kept[0].verdict_mask], ['train', { users: ['ada'], sid: 'a' }]);
+  assert.equal(screen.recipe.value, api.kept[0].id);
+  assert.match(screen.recipe.selectedOptions[0].textContent, /medians of train/);
+  const list = new RecipeList({ session, say() {} });
+  await list.load();
+  assert.match(list.body.textContent, /medians of train.*own/);
+});
+
+test('Export takes no other recipe by itself when the chosen one is not there', async () => {
+  const api = recipeServer([saved('new', 'a'), saved('old', 'a')]);
+  const session = open(api);
+  const screen = exportOf(session);
+  session.recipe = saved('gone', 'elsewhere');
+  await screen.loadRecipes();
+  assert.equal(screen.recipe.value, 'gone', 'the one in use is offered wherever it is kept');
+  session.recipe = null;
+  await screen.loadRecipes();
+  assert.deepEqual([screen.recipe.value, screen.go.disabled], ['', true]);
+  enter(screen.recipe, 'old');
+  await screen.loadRecipes();
+  assert.deepEqual([screen.recipe.value, screen.go.disabled], ['old', false]);
+});
+
+test('loading a recipe brings the medians that it takes', async () => {
+  const session = open(recipeServer([saved('theirs', 'train'), saved('own', 'a')]));
+  await session.borrowMedians('train');
+  const list = new RecipeList({ session, say() {} });
+  await list.load();
+  const load = async (name) => {
+    press(list.body.children.find((row) => row.textContent.includes(name)), 'Load');
+    await new Promise((go) => setTimeout(go, 5));
+    return [session.recipe.id, session.thresholds.nu[0], isDirty(session)];
+  };
+  assert.deepEqual(await load('own'), ['own', 6554, false]);
+  session.recipe = saved('theirs', 'train');
+  await list.load();
+  assert.ok(isDirty(session), 'the same rule over other medians is not the recipe');
+  assert.deepEqual(await load('theirs'), ['theirs', 30000, false]);
 });

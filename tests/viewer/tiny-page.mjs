@@ -58,6 +58,12 @@ export function labelled(root, label) {
   return [...found, ...(root.children ?? []).flatMap((child) => labelled(child, label))];
 }
 
+/** Press the button below a node that reads so. */
+export function press(root, text) {
+  const find = (node) => (node.tagName === 'BUTTON' && node.textContent === text ? node : (node.children ?? []).map(find).find(Boolean));
+  find(root).listeners.click();
+}
+
 /** What a person does: type and leave the field, or choose. */
 export function enter(node, value) {
   node.value = value;

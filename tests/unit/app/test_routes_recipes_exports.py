@@ -136,6 +136,34 @@ def test_medians_may_come_from_another_open_store(
     np.testing.assert_array_equal(label, select_pseudo_label(other.store.maps("y.png"), thresholds, "entropy"))
 
 
+def test_a_mask_holds_verdicts_on_the_store_that_was_judged_whoever_lends_the_medians(
+    client: TestClient, opened: OpenStore, library: Library, tmp_path: Path
+) -> None:
+    other = library.add(make_store(tmp_path / "other", names=("x.png", "y.png"), done=2))
+    for k, store in enumerate((opened, other)):
+        body = {
+            "id": f"v{k}",
+            "sid": store.sid,
+            "i": 0,
+            "decision": "drop",
+            "runs": [[k, 20]],
+            "pred": 0,
+            "user": "ada",
+        }
+        assert client.post(f"{BASE}/verdicts", json=body).status_code == 200
+    mask = {"users": ["ada"], "sid": other.sid}
+    recipe = save(client, opened, verdict_mask=mask).json()["id"]
+    assert save(client, opened, verdict_mask={"users": ["ada"]}).json()["id"] != recipe
+    export = {"sid": other.sid, "recipe": recipe, "kinds": ["train_ids", "verdicts"]}
+    status = finished(client, client.post(f"{BASE}/exports", json=export).json()["job"])
+    assert status["state"] == "done", status
+    folder = Path(status["report"]["path"])
+    frozen = json.loads((folder / "verdicts.json").read_text())["verdicts"]
+    assert [(v["image_id"], v["runs"]) for v in frozen] == [("x.png", [[1, 20]])]
+    assert (cv2.imread(str(folder / "x.png"), cv2.IMREAD_UNCHANGED).reshape(-1)[1:21] == 255).all()
+    assert save(client, opened, verdict_mask={**mask, "sid": "0" * 16}).status_code == 404
+
+
 @pytest.mark.parametrize(
     "change", [{"kinds": ["gold"]}, {"images": [9]}, {"images": []}, {"kinds": []}, {"naming": "../x"}]
 )
