@@ -68,7 +68,7 @@ export class AuditScreen {
 
   async onInfo() {
     const { session } = this;
-    this.grid.scene.setTables(session.info.class_colors, session.hidden);
+    this.grid.scene.setTables(session.info.class_colors, new Set()); // an arc's classes are seen, whatever Inspect hides
     this.cards.draw();
     this.side.build();
     this.reading = this.readVerdicts();

@@ -48,7 +48,7 @@ export class ExportScreen {
     this.jobs = el('div', { class: 'esl-jobs' });
     const field = (name, ...nodes) => el('div', { class: 'esl-form-row' }, el('span', {}, name), el('div', { class: 'esl-row' }, nodes));
     this.root = el('main', { class: 'esl-export' }, el('div', { class: 'esl-form' },
-      el('h2', {}, 'Export pseudo-labels'), el('p', { class: 'esl-muted' }, 'What is written is what the screen shows, to the pixel. The recipe and the files’ hashes travel with them.'),
+      el('h2', {}, 'Export pseudo-labels'), el('p', { class: 'esl-muted' }, 'What is written is what the screen shows under the recipe, to the pixel. The recipe and the files’ hashes travel with them.'),
       field('Labels', this.method), (this.portionRow = field('Portion', this.portion, el('span', { class: 'esl-muted' }, 'of each predicted class, the most confident first; the one on the Inspect screen'))),
       (this.recipeRow = field('Recipe', this.recipe)), (this.saveRow = field('or', this.saveNow, el('span', { class: 'esl-muted' }, 'for'), this.criterion)), field('Images', this.set), field('Names', this.naming),
       el('div', { class: 'esl-kinds', role: 'group', 'aria-label': 'What to write' }, this.kinds.map((k) => k.root)),
@@ -57,6 +57,8 @@ export class ExportScreen {
     context.listen('info', () => this.onInfo());
     context.listen('recipe', () => this.loadRecipes());
     context.listen('filter', () => this.fillSets());
+    context.listen('image', () => this.fillSets());
+    context.listen('rule', () => this.drawButtons());
     context.listen('portion', () => this.drawMethod());
     this.drawMethod();
   }
@@ -91,6 +93,11 @@ export class ExportScreen {
     this.loadRecipes();
   }
 
+  onShow() {
+    this.fillSets();
+    this.drawButtons();
+  }
+
   fillSets() {
     const { session } = this;
     const chosen = this.set.value;
@@ -110,6 +117,8 @@ export class ExportScreen {
       const isGone = chosen !== '' && !recipes.some((r) => r.id === chosen); // another one is taken by hand alone
       this.recipe.replaceChildren(...(isGone || recipes.length === 0 ? [el('option', { value: '' }, recipes.length ? 'choose one' : 'none saved yet')] : []),
         ...recipes.map((r) => el('option', { value: r.id }, said(r))));
+      if (session.recipe && session.recipe !== this.followed) this.criterion.value = session.recipe.criterion;
+      this.followed = session.recipe;
       this.recipe.value = isGone || recipes.length === 0 ? '' : chosen || recipes[0].id;
       this.drawButtons();
       this.changed();

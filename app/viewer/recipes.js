@@ -49,6 +49,7 @@ export class RecipeBar {
   constructor(session, say) {
     this.session = session;
     this.say = say;
+    this.named = null; // the recipe whose name the box was last given
     this.dot = el('i', { class: 'esl-dot', title: 'Thresholds differ from the saved recipe' });
     this.name = el('input', { class: 'esl-recipe-name', 'aria-label': 'Recipe name', placeholder: 'unnamed recipe', maxlength: 60, spellcheck: 'false' });
     this.save = el('button', { type: 'button', class: 'esl-btn is-quiet', title: 'Save recipe (Ctrl-S)', onclick: () => this.store() }, 'Save');
@@ -56,8 +57,12 @@ export class RecipeBar {
   }
 
   draw() {
+    const { recipe } = this.session;
     setFlag(this.dot, 'is-on', isDirty(this.session));
-    if (this.session.recipe && document.activeElement !== this.name && this.name.value === '') this.name.value = this.session.recipe.name ?? '';
+    if (recipe !== this.named && document.activeElement !== this.name) {
+      this.named = recipe;
+      this.name.value = recipe?.name ?? '';
+    }
     setText(this.save, isDirty(this.session) ? 'Save' : 'Saved');
   }
 
@@ -66,8 +71,9 @@ export class RecipeBar {
     const { rule } = session;
     const name = this.name.value.trim() || `ν* ${rule.nuStar} · μ* ${rule.muStar}`;
     try {
-      const saved = await session.api.saveRecipe(recipeBody(session, name));
-      session.recipe = { ...recipeBody(session, name), ...saved, name };
+      const body = recipeBody(session, name, session.recipe?.criterion);
+      const saved = await session.api.saveRecipe(body);
+      session.recipe = this.named = { ...body, ...saved, name };
       this.name.value = name;
       this.say(`Recipe “${name}” saved as ${String(saved.id ?? '').slice(0, 12)}.`);
       session.emit('recipe');

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { AuditScreen } from '../../app/viewer/audit-screen.js';
 import { AuditSide } from '../../app/viewer/audit-side.js';
 import { DECISIONS, keyOf, typedNote } from '../../app/viewer/audit-model.js';
+import { Scene } from '../../app/viewer/scene.js';
 
 const arc = (key) => ({ key, i: 0, runs: [[0, 12]], pred: 0, second: 1, weight: 1 });
 
@@ -92,4 +93,16 @@ test('without a login the name on the page counts, in a mask that is on as well'
   screen.setMask(true);
   screen.setUser('ada');
   assert.deepEqual(screen.session.verdictMask, { users: ['ada'] });
+});
+
+test('classes that Inspect hides are drawn all the same', async () => {
+  const screen = screenOf();
+  screen.session.info = { class_colors: [[1, 2, 3], [4, 5, 6]] };
+  screen.session.hidden = new Set([0]);
+  const scene = new Scene();
+  Object.assign(screen, { grid: { scene }, cards: { draw() {} }, drawProgress() {} });
+  Object.assign(screen.side, { build() {} });
+  screen.outbox.flush = () => {};
+  await screen.onInfo();
+  assert.deepEqual([...scene.tables.visible.slice(0, 2)], [1, 1]);
 });

@@ -116,3 +116,48 @@ test('loading a recipe brings the medians that it takes', async () => {
   assert.ok(isDirty(session), 'the same rule over other medians is not the recipe');
   assert.deepEqual(await load('theirs'), ['theirs', 30000, false]);
 });
+
+test('the name in the bar is that of the recipe in use, until another one is typed', async () => {
+  const api = recipeServer();
+  const session = open(api);
+  const bar = new RecipeBar(session, () => {});
+  const load = (recipe) => {
+    session.recipe = recipe;
+    session.setRule({ nuStar: recipe.nu_star });
+    bar.draw();
+  };
+  load(saved('foo', 'a'));
+  load(saved('bar', 'a', { criterion: 'max_prob' }));
+  assert.equal(bar.name.value, 'bar');
+  session.setRule({ muStar: 0.8 });
+  await bar.store();
+  assert.deepEqual([api.kept[0].name, api.kept[0].criterion], ['bar', 'max_prob'], 'SSL stays SSL');
+  bar.name.focus();
+  bar.name.value = 'mine';
+  bar.draw();
+  await bar.store(); // Ctrl-S, the focus still in the box
+  bar.name.value = 'next';
+  bar.name.blur();
+  bar.draw();
+  assert.deepEqual([api.kept[0].name, bar.name.value], ['mine', 'next']);
+});
+
+test('Export follows thresholds, image and recipe of the other screens', async () => {
+  const session = open(recipeServer([saved('ssl', 'a', { criterion: 'max_prob' })]));
+  const screen = exportOf(session);
+  session.recipe = saved('ssl', 'a', { criterion: 'max_prob' });
+  await screen.loadRecipes();
+  screen.fillSets();
+  assert.deepEqual([screen.saveRow.hidden, screen.criterion.value], [true, 'max_prob']);
+  session.setRule({ nuStar: 0.3 });
+  assert.equal(screen.saveRow.hidden, false);
+  session.index = 2;
+  session.emit('image');
+  assert.match(screen.set.textContent, /on screen \(#2\)/);
+  session.index = 1; // one that cannot be read
+  screen.onShow();
+  assert.match(screen.set.textContent, /on screen \(#1\)/);
+  screen.criterion.value = 'entropy';
+  await screen.loadRecipes();
+  assert.equal(screen.criterion.value, 'entropy', 'what was chosen by hand stays');
+});
