@@ -2,7 +2,7 @@
 import { el, numberIn, setText } from './dom.js';
 import { JobCard } from './job-card.js';
 import { showCount, snap } from './quantise.js';
-import { isDirty, medianNote, readRecipes, recipeBody } from './recipes.js';
+import { isDirty, medianNote, nameFor, readRecipes, recipeBody } from './recipes.js';
 
 const KINDS = [
   ['train_ids', 'Train ids', 'PNG, 255 = ignore: what training reads', true], ['label_ids', 'Label ids', 'PNG in Cityscapes’ own ids'],
@@ -130,8 +130,7 @@ export class ExportScreen {
 
   async saveScreen() {
     const { session } = this;
-    const name = this.context.top.recipe.name.value.trim() || `ν* ${session.rule.nuStar} · μ* ${session.rule.muStar}`;
-    const body = recipeBody(session, name, this.criterion.value);
+    const body = recipeBody(session, nameFor(session, this.context.top.recipe.name.value.trim()), this.criterion.value);
     try {
       const saved = await session.api.saveRecipe(body);
       session.recipe = { ...body, ...saved };

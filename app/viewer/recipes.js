@@ -28,11 +28,18 @@ export function medianNote(session, { sid }) {
   return `medians of ${sid === session.borrowed?.sid ? session.borrowed.name : 'another store'}`;
 }
 
+/** The name to save under: what was typed, else the thresholds themselves, so that those of the last recipe name no others. */
+export function nameFor(session, typed) {
+  const said = ({ nuStar, muStar }) => `ν* ${nuStar} · μ* ${muStar}`;
+  const { recipe, rule } = session;
+  const isOld = recipe && typed === said(ruleFromJson(recipe.rule ?? recipe));
+  return (isOld ? '' : typed) || said(rule);
+}
+
 /** Save the thresholds on screen; the recipe's id, or '' where no store is open. */
 export async function saveScreenRule(session, criterion) {
   if (!session?.info) return '';
-  const { rule } = session;
-  const body = recipeBody(session, session.recipe?.name || `ν* ${rule.nuStar} · μ* ${rule.muStar}`, criterion);
+  const body = recipeBody(session, nameFor(session, session.recipe?.name), criterion);
   const saved = await session.api.saveRecipe(body);
   session.recipe = { ...body, ...saved };
   session.emit('recipe');
@@ -68,8 +75,7 @@ export class RecipeBar {
 
   async store() {
     const { session } = this;
-    const { rule } = session;
-    const name = this.name.value.trim() || `ν* ${rule.nuStar} · μ* ${rule.muStar}`;
+    const name = nameFor(session, this.name.value.trim());
     try {
       const body = recipeBody(session, name, session.recipe?.criterion);
       const saved = await session.api.saveRecipe(body);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Controls } from '../../app/viewer/controls.js';
 import { ExportScreen } from '../../app/viewer/export-screen.js';
 import { RecipeList } from '../../app/viewer/recipe-list.js';
-import { RecipeBar, isDirty } from '../../app/viewer/recipes.js';
+import { RecipeBar, isDirty, saveScreenRule } from '../../app/viewer/recipes.js';
 import { Session } from '../../app/viewer/session.js';
 import { classThresholds } from '../../app/viewer/thresholds.js';
 import { enter, labelled, openTinyPage, press } from './tiny-page.mjs';
@@ -160,4 +160,17 @@ test('Export follows thresholds, image and recipe of the other screens', async (
   screen.criterion.value = 'entropy';
   await screen.loadRecipes();
   assert.equal(screen.criterion.value, 'entropy', 'what was chosen by hand stays');
+});
+
+test('a recipe without a name of its own is called by its own thresholds, not those of the one before', async () => {
+  const api = recipeServer();
+  const session = open(api);
+  const bar = new RecipeBar(session, () => {});
+  await bar.store();
+  session.setRule({ nuStar: 0.2 });
+  bar.draw();
+  await bar.store();
+  session.setRule({ muStar: 0.8 });
+  await saveScreenRule(session, 'entropy');
+  assert.deepEqual(api.kept.map((r) => r.name), ['ν* 0.2 · μ* 0.8', 'ν* 0.2 · μ* 0.9', 'ν* 0.1 · μ* 0.9']);
 });
