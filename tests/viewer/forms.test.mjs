@@ -23,7 +23,8 @@ function open(api = {}) {
 
 /** The Export screen of a session. */
 function exportOf(session, said = []) {
-  return new ExportScreen({ session, boot: {}, say: (text) => said.push(text), touchHash() {}, top: { recipe: { name: { value: '' } } } });
+  const listen = (topic, run) => session.on(topic, run);
+  return new ExportScreen({ session, listen, boot: {}, say: (text) => said.push(text), touchHash() {}, top: { recipe: { name: { value: '' } } } });
 }
 
 test('a box without a number keeps the threshold, and shows it again', () => {
