@@ -1,5 +1,7 @@
 """The stores that a server has open, by id, and the folders it may look into."""
 
+import contextlib
+import hashlib
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -52,13 +54,37 @@ class Library:
         self._loading = threading.Lock()
 
     def add(self, store: PredictionStore, name: str = "", checkpoint: Path | None = None) -> OpenStore:
-        """Take an open store in; one with the same manifest that is open already is given back instead."""
+        """Take an open store in; where this very one is open already, that is given back instead."""
         opened = OpenStore(store, name or store.directory.name, Targets.of(store.manifest), self.caches)
         with self._lock:
-            opened = self._stores.setdefault(opened.sid, opened)
+            opened = self._held(opened) or self._take(opened)
         if checkpoint is not None:
             opened.checkpoint = checkpoint
         return opened
+
+    def _held(self, opened: OpenStore) -> OpenStore | None:
+        """The same store if it is open; one that stood in its folder before is forgotten."""
+        for held in list(self._stores.values()):
+            if held.directory == opened.directory:
+                if held.map_version == opened.map_version:
+                    return held
+                self._forget(held.sid)
+        return None
+
+    def _take(self, opened: OpenStore) -> OpenStore:
+        if opened.sid in self._stores:
+            # The same manifest in another folder does not mean the same logits.
+            opened.sid = hashlib.sha256(f"{opened.verdict_key} {opened.directory}".encode()).hexdigest()[:16]
+        self._stores[opened.sid] = opened
+        return opened
+
+    def _forget(self, sid: str) -> None:
+        del self._stores[sid]
+        self._predictors.pop(sid, None)
+        if numbers := self._numbers.pop(sid, None):
+            numbers.stop()
+        for pair in [pair for pair in self._flips if sid in pair]:
+            del self._flips[pair]
 
     def open(self, directory: Path, name: str = "") -> OpenStore:
         """Open a store's directory.
@@ -75,7 +101,11 @@ class Library:
         return checkpoint is not None and any(checkpoint.resolve().is_relative_to(r.resolve()) for r in roots)
 
     def get(self, sid: str) -> OpenStore | None:
-        """The open store called `sid`."""
+        """The open store called `sid`, as it stands in its folder now."""
+        opened = self._stores.get(sid)
+        if opened is not None and opened.is_founded_anew:
+            with contextlib.suppress(DataError):  # it is being written, or damaged, which whoever reads it is told
+                self.open(opened.directory, opened.name)
         return self._stores.get(sid)
 
     def stores(self) -> list[OpenStore]:

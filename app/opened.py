@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from esl.errors import DataError
 from esl.labeling.maps import PredictionMaps, class_distribution, derive_maps
 from esl.labeling.thresholds import ScoreHistogram
 from esl.pipelines.targets import Targets
-from esl.store.predictions import PredictionStore
+from esl.store.predictions import MANIFEST_NAME, PredictionStore
 
 MAPS_VERSION = "1"
 """Raise it when the same logits give other maps: browsers then forget what they hold."""
@@ -61,6 +61,9 @@ class OpenStore:
     def __init__(self, store: PredictionStore, name: str, targets: Targets, caches: Caches) -> None:
         self.store, self.name, self.targets, self.caches = store, name, targets, caches
         self.sid = store.manifest.digest[:16]
+        """Id in URLs; `Library.add` gives it another one where a store with the same manifest is open from elsewhere."""
+        self.directory = store.directory.resolve()
+        self._founded = _founded(self.directory)
         self.checkpoint: Path | None = None
         """Where the network that made the store is, if known."""
         self.job = ""
@@ -82,8 +85,17 @@ class OpenStore:
 
     @cached_property
     def map_version(self) -> str:
-        """Changes when maps derived before no longer hold."""
-        return hashlib.sha256(f"{MAPS_VERSION} {self.store.manifest.digest}".encode()).hexdigest()[:12]
+        """Changes when maps derived before no longer hold: the same manifest may stand before the logits of another network."""
+        return hashlib.sha256(f"{MAPS_VERSION} {self.store.manifest.digest} {self._founded}".encode()).hexdigest()[:12]
+
+    @property
+    def is_founded_anew(self) -> bool:
+        """Whether the folder holds another store by now: it was deleted, or moved, and one was written in its place."""
+        return _founded(self.directory) not in (0, self._founded)
+
+    def cache_key(self, *parts: Hashable) -> Hashable:
+        """What something of this store is filed under in the caches that all stores share."""
+        return (self.sid, self.map_version, *parts)
 
     @cached_property
     def has_labels(self) -> tuple[bool, ...]:
@@ -130,7 +142,9 @@ class OpenStore:
         """
         if isinstance(key, int):
             self._require_done(key)
-        return self.caches.maps.get((self.sid, key), lambda: self._derive(key, second=True, num_threads=num_threads))
+        return self.caches.maps.get(
+            self.cache_key(key), lambda: self._derive(key, second=True, num_threads=num_threads)
+        )
 
     def weighted_maps(self, key: int | str, divisors: NDArray[np.float64]) -> PredictionMaps:
         """Maps with `argmax P / divisor` (CBST); not kept.
@@ -191,7 +205,7 @@ class OpenStore:
     def add_own(self, own: OwnImage, digest: str) -> str:
         """Keep an own image for a while; returns its key."""
         key = f"u{digest[:12]}"
-        self.caches.own.get((self.sid, key), lambda: own)
+        self.caches.own.get(self.cache_key(key), lambda: own)
         self._own[key] = None
         return key
 
@@ -205,7 +219,7 @@ class OpenStore:
         def gone() -> OwnImage:
             raise DataError("A dropped image is kept for a while only; drop it again.")
 
-        return self.caches.own.get((self.sid, key), gone)
+        return self.caches.own.get(self.cache_key(key), gone)
 
     def model(self) -> Mapping[str, Any]:
         """Name and hash of the network."""
@@ -230,6 +244,14 @@ class OpenStore:
             return
         self.want(i)
         raise NotDoneError(f"The network has not seen {self.image_id(i)} yet; it is predicted next.")
+
+
+def _founded(directory: Path) -> int:
+    """When the store in a folder was begun: its manifest is written once, however the store grows; 0 while there is none."""
+    try:
+        return (directory / MANIFEST_NAME).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def warm_kernels() -> None:

@@ -27,7 +27,7 @@ def class_balanced(
     thresholds = class_balanced_thresholds(scores, portion)
     headers["X-Thresholds"] = ",".join(map(str, thresholds.tolist()))
     body = opened.caches.bytes.get(
-        (opened.sid, key, "class-balanced", portion, num_counted), lambda: _labels(opened, key, thresholds)
+        opened.cache_key(key, "class-balanced", portion, num_counted), lambda: _labels(opened, key, thresholds)
     )
     return binary(request, body, headers)
 

@@ -113,7 +113,7 @@ def _picture(
     if not_modified(request, etag):
         return unchanged(headers)
     try:
-        body = opened.caches.bytes.get((opened.sid, key, what), lambda: encode(opened.photo(key)))
+        body = opened.caches.bytes.get(opened.cache_key(key, what), lambda: encode(opened.photo(key)))
     except DataError as error:
         raise ApiError(410, str(error)) from error
     return binary(request, body, headers, media)

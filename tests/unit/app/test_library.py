@@ -1,12 +1,13 @@
 """What a library opens and what it refuses."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from clients import api_client
-from worlds import make_library, make_store
+from worlds import NAMES, make_library, make_store, rewrite_store
 
 from app.library import Library
 from esl.errors import CheckpointError, ConfigError, DataError
@@ -35,6 +36,42 @@ def test_the_same_store_is_opened_once(library: Library, tmp_path: Path) -> None
     assert len(library.stores()) == 1
     with pytest.raises(DataError):
         library.open(tmp_path / "none")
+
+
+def test_equal_manifests_in_two_folders_are_two_stores(library: Library, tmp_path: Path) -> None:
+    first, second = make_store(tmp_path, name="first"), make_store(tmp_path, name="second", done=1)
+    one, two = library.add(first), library.add(second)
+    assert (one.store, two.store) == (first, second)
+    assert one.sid != two.sid
+    assert one.verdict_key == two.verdict_key
+    assert library.get(two.sid) is library.open(second.directory) is two
+
+
+def test_a_store_written_anew_in_its_folder_replaces_the_old_one(library: Library, tmp_path: Path) -> None:
+    before = library.add(make_store(tmp_path), "mine")
+    numbers = library.numbers(before)
+    client = api_client(library)
+    url = f"/api/v1/stores/{before.sid}"
+    photo, old = client.get(f"{url}/images/0/photo"), client.get(f"{url}/images/0/maps")
+    rewrite_store(before.store)
+    info, new = client.get(url).json(), client.get(f"{url}/images/0/maps")
+    assert (info["sid"], info["name"]) == (before.sid, "mine")
+    assert info["map_version"] != before.map_version
+    assert new.content != old.content
+    assert new.headers["etag"] != old.headers["etag"]
+    assert client.get(f"{url}/images/0/photo").content == photo.content
+    (after,) = library.stores()
+    assert library.numbers(after) is not numbers
+    shutil.rmtree(after.directory)
+    assert library.get(after.sid) is after
+
+
+def test_a_store_of_other_images_in_the_folder_is_another_store(library: Library, tmp_path: Path) -> None:
+    before = library.add(make_store(tmp_path))
+    shutil.rmtree(before.directory)
+    make_store(tmp_path, names=NAMES[:2])
+    assert library.get(before.sid) is None
+    assert [opened.store.image_ids for opened in library.stores()] == [NAMES[:2]]
 
 
 def test_stores_are_found_listed_and_opened_by_id(library: Library, tmp_path: Path) -> None:

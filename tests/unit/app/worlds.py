@@ -1,5 +1,6 @@
 """Small stores for the app's tests: logits written from NumPy, photos and labels in a `folder` data set."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,15 @@ def make_store(
             store.write(image_id, logits_of(k))
         store.finish()
     return store
+
+
+def rewrite_store(store: PredictionStore) -> None:
+    """Another network's logits under the same manifest, in a store written anew at the same place."""
+    shutil.rmtree(store.directory)
+    with PredictionStore.create(store.directory, store.manifest) as again:
+        for k, image_id in enumerate(again.image_ids):
+            again.write(image_id, logits_of(k + 1))
+        again.finish()
 
 
 def make_library(root: Path) -> Library:
