@@ -46,6 +46,8 @@ class SetNumbers:
         self._is_kept = False
         self.boundary_shares: dict[int, float] = {}
         """Image index -> share of its difference near a boundary, as of the last recomputation."""
+        self.label_seal = ""
+        """Stands for the label files as they were before the first of them was read; empty until then."""
         self.faults: dict[int, str] = {}
         """Image index -> why its ground truth was left out."""
 
@@ -171,12 +173,18 @@ class SetNumbers:
 
     def _seal(self) -> dict[str, Any]:
         """What the counts depend on: the logits and each label file's time and size."""
-        opened = self._opened
-        stamps = [opened.targets.label_stamp(image_id) for image_id in opened.store.image_ids]
-        labels = hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
-        return {"store": opened.store.store_hash, "labels": labels}
+        return {"store": self._opened.store.store_hash, "labels": self.label_seal}
+
+    def _seal_labels(self) -> str:
+        # A label that came after the store was opened is not counted: the counts are not those of a set that has it.
+        has = self._opened.has_labels
+        return _seal_of([stamp if has[i] else (0, 0) for i, stamp in enumerate(self._label_stamps())])
+
+    def _label_stamps(self) -> list[tuple[int, int]]:
+        return [self._opened.targets.label_stamp(image_id) for image_id in self._opened.store.image_ids]
 
     def _load(self) -> None:
+        self.label_seal = self.label_seal or self._seal_labels()
         try:
             if read_json(self._dir / "seal.json") != self._seal():
                 return
@@ -189,8 +197,8 @@ class SetNumbers:
             self._is_kept = True
 
     def _save(self) -> None:
-        if self.faults:
-            return  # a label may be mended; look again next time
+        if self.faults or _seal_of(self._label_stamps()) != self.label_seal:
+            return  # a label may be mended, or was while others were counted; look again next time
         try:
             self._audit.save(self._dir / "audit.npz")
             self.table().save(self._dir / "ranks.npz")
@@ -199,3 +207,7 @@ class SetNumbers:
             keep_counts(self._opened.store, self._opened.targets, self._audit)
         except EslError as error:
             _log.warning("Counts of %s are not kept: %s", self._opened.name, error)
+
+
+def _seal_of(stamps: list[tuple[int, int]]) -> str:
+    return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()

@@ -56,7 +56,7 @@ def test_numbers_of_a_growing_store_are_provisional_and_never_immutable(
     assert after["medians"] != info["medians"]
     assert after["map_version"] == info["map_version"]
     last = client.get(f"{BASE}/{opened.sid}/hist?v={opened.map_version}")
-    assert "immutable" in last.headers["cache-control"]
+    assert "no-cache" in last.headers["cache-control"]  # a label may be mended
     assert last.headers["etag"] != first.headers["etag"]
 
 

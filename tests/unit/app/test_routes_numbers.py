@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clients import api_client
 from starlette.testclient import TestClient
-from worlds import NAMES
+from worlds import NAMES, make_library
 
 from app.library import Library
 from app.opened import OpenStore
+from app.set_numbers import SetNumbers
 from esl.classes import IGNORE
 from esl.labeling.comparison import SSL_ONLY, compare
 from esl.labeling.thresholds import ThresholdRule, Thresholds, class_thresholds
@@ -140,21 +142,53 @@ def test_a_question_that_makes_no_sense_is_400(client: TestClient, opened: OpenS
     assert "error" in answer.json()
 
 
+def mend(library: Library, name: str) -> None:
+    label = next((library.roots[0] / "data" / "labels").rglob(name))
+    label.write_bytes(label.read_bytes() + b"\0")
+
+
 def test_counts_are_kept_for_the_next_start_and_counted_again_when_a_label_changes(
     library: Library, opened: OpenStore
 ) -> None:
-    from app.set_numbers import SetNumbers
-
     before = library.numbers(opened)
     again = SetNumbers(opened, library.cache_dir)
     again._load()
     assert again.num_counted == 3
     np.testing.assert_array_equal(again.joint(), before.joint())
-    label = next((library.roots[0] / "data" / "labels").rglob("two.png"))
-    label.write_bytes(label.read_bytes() + b"\0")
+    mend(library, "two.png")
     stale = SetNumbers(opened, library.cache_dir)
     stale._load()
     assert stale.num_counted == 0
+
+
+@pytest.mark.parametrize("what", ["hist", "marginals"])
+def test_a_browser_asks_again_for_what_depends_on_labels(
+    client: TestClient, library: Library, opened: OpenStore, what: str
+) -> None:
+    url = f"{BASE}/{opened.sid}/{what}?v={opened.map_version}"
+    held = client.get(url)
+    assert "no-cache" in held.headers["cache-control"]
+    assert client.get(url, headers={"If-None-Match": held.headers["etag"]}).status_code == 304
+    mend(library, "two.png")
+    restarted = make_library(library.roots[0])
+    again = restarted.open(opened.directory)
+    assert restarted.numbers(again).wait(60)
+    answer = api_client(restarted).get(url, headers={"If-None-Match": held.headers["etag"]})
+    assert (again.sid, again.map_version, answer.status_code) == (opened.sid, opened.map_version, 200)
+
+
+def test_counts_are_not_kept_where_a_label_changed_while_they_were_made(
+    library: Library, opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mend(library, "one.png")
+    counting = SetNumbers(opened, library.cache_dir)
+    truth = OpenStore.truth
+    monkeypatch.setattr(OpenStore, "truth", lambda self, i: (truth(self, i), mend(library, "two.png"))[0])
+    counting.start()
+    assert counting.wait(60)
+    later = SetNumbers(opened, library.cache_dir)
+    later._load()
+    assert later.num_counted == 0
 
 
 def test_boundary_shares_are_recomputed_on_demand(client: TestClient, opened: OpenStore, library: Library) -> None:
