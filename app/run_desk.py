@@ -122,7 +122,8 @@ class RunDesk:
     def rows(self) -> list[dict[str, Any]]:
         """The runs table, with runs that only wait in the queue so far."""
         rows = self.table.rows()
-        jobs = {job.run: job for job in self.worker.queue.jobs()}
+        # The newest of each run counts; places in the queue, which the jobs come by, begin anew whenever nobody waits.
+        jobs = {job.run: job for job in sorted(self.worker.queue.jobs(), key=lambda job: job.created)}
         # An experiment has one job for all its stages: it stands with the one that began last.
         newest: dict[str, dict[str, Any]] = {}
         for row in sorted(rows, key=lambda row: row.get("started", 0.0)):

@@ -170,6 +170,21 @@ def test_an_experiment_has_one_job_that_stands_with_its_newest_stage(client: Tes
     assert (again["run"], again["command"]) == ("e", "-c pass")
 
 
+def test_a_run_shows_its_newest_job_wherever_that_stood_in_the_queue(
+    client: TestClient, desk: RunDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "tick", lambda: None)
+    make_run(desk, "a")
+    queue = desk.worker.queue
+    queue.add(Job(job_id="other", run="b", argv=("x",)))
+    queue.add(Job(job_id="old", run="a", argv=("x",)))  # second in the queue
+    for job_id in ("other", "old"):
+        queue.set_state(job_id, "failed")
+    queue.add(Job(job_id="new", run="a", argv=("x",)))  # first in an empty queue
+    (row,) = [row for row in answer(client.get("/runs"))["runs"] if row["name"] == "a"]
+    assert (row["job"]["job"], row["job"]["state"]) == ("new", "queued")
+
+
 def test_samples_are_pictures(client: TestClient, desk: RunDesk) -> None:
     make_run(desk, "first")
     folder = desk.runs_dir / "first" / "samples"
