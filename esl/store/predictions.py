@@ -140,13 +140,13 @@ class PredictionStore:
 
     def refresh(self) -> int:
         """Take note of what other processes wrote since; returns `num_done`."""
-        entries = read_index(self.directory)
-        if unknown := [i for i, e in entries.items() if self._positions.get(i) != e.position]:
-            raise DataError(
-                f"A store's index must list images of its manifest; {self.directory} lists {unknown[0]!r} besides. "
-                "The folder was mixed up with another store: extract into a new one."
-            )
-        with self._lock:
+        with self._lock:  # held while the file is read, or what `write` adds meanwhile would be forgotten
+            entries = read_index(self.directory)
+            if unknown := [i for i, e in entries.items() if self._positions.get(i) != e.position]:
+                raise DataError(
+                    f"A store's index must list images of its manifest; {self.directory} lists {unknown[0]!r} besides. "
+                    "The folder was mixed up with another store: extract into a new one."
+                )
             if entries != self._entries:
                 self._entries, self._hash = entries, ""
         return len(entries)

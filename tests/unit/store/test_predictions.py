@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from esl.classes import CITYSCAPES_7, CITYSCAPES_19, ClassSet
 from esl.errors import ConfigError, DataError, ShapeError
 from esl.labeling.maps import derive_maps
-from esl.store.chunk_index import ChunkEntry
+from esl.store.chunk_index import ChunkEntry, read_index
 from esl.store.manifest import StoreManifest
 from esl.store.predictions import PredictionStore
 
@@ -58,6 +59,26 @@ def test_what_is_written_is_read_relative_to_each_pixels_maximum(tmp_path: Path)
         assert store.read(image_id).dtype == np.float32
     assert store.is_complete
     assert store.num_done == len(IDS)
+
+
+def test_what_is_written_while_a_store_is_refreshed_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PredictionStore.create(tmp_path / "s", manifest()) as store:
+        store.write(IDS[0], logits(IDS[0]))
+        writer = threading.Thread(target=store.write, args=(IDS[1], logits(IDS[1])))
+
+        def read_slowly(directory: Path) -> dict[str, ChunkEntry]:
+            entries = read_index(directory)
+            writer.start()
+            writer.join(0.2)
+            return entries
+
+        monkeypatch.setattr("esl.store.predictions.read_index", read_slowly)
+        store.refresh()
+        writer.join()
+        assert store.has(IDS[1])
+        assert (store.uncounted(), store.num_counted) == ([], 2)
 
 
 def test_maps_come_from_the_stored_logits_in_the_recorded_order(tmp_path: Path) -> None:
