@@ -167,6 +167,11 @@ class Library:
         numbers.start()
         return numbers
 
+    def damage(self, opened: OpenStore) -> tuple[int, str]:
+        """How many of a store's images cannot be read, as far as its numbers were asked for, and why the first cannot."""
+        numbers = self._numbers.get(opened.sid)
+        return (numbers.num_damaged, numbers.damage) if numbers else (0, "")
+
     def flips(self, a: OpenStore, b: OpenStore) -> FlipCounts:
         """How many pixels change between two open stores."""
         with self._lock:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.opened import OpenStore
-from esl.errors import EslError
+from esl.errors import DataError, EslError
 from esl.files import read_json, write_json
 from esl.labeling.audit import AuditHistogram, audit
 from esl.labeling.audit_report import AuditReport
@@ -49,7 +49,8 @@ class SetNumbers:
         self.label_seal = ""
         """Stands for the label files as they were before the first of them was read; empty until then."""
         self.faults: dict[int, str] = {}
-        """Image index -> why its ground truth was left out."""
+        """Image index -> why its ground truth, or all of it, was left out."""
+        self._damaged: set[int] = set()
 
     @property
     def num_counted(self) -> int:
@@ -60,6 +61,21 @@ class SetNumbers:
     def is_complete(self) -> bool:
         """Whether every image of the set is counted."""
         return self.num_counted == len(self._opened.store.image_ids)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to count: every image is counted, or cannot be read."""
+        return self._thread is None and self._is_over()
+
+    @property
+    def num_damaged(self) -> int:
+        """Images left out since their logits cannot be read."""
+        return len(self._damaged)
+
+    @property
+    def damage(self) -> str:
+        """Why the first of them cannot be read, and what to do; empty where none is damaged."""
+        return next((self.faults.get(i, "") for i in sorted(self._damaged)), "")
 
     def start(self) -> None:
         """Count in the background what is not counted yet; cheap to call again."""
@@ -140,7 +156,15 @@ class SetNumbers:
                 self._thread = None
 
     def _is_over(self) -> bool:
-        return self.is_complete and self._opened.store.num_counted == len(self._opened.store.image_ids)
+        store = self._opened.store
+        for i in tuple(self._damaged):  # requests and the counting both come here
+            if not self._opened.is_done(i):  # it is predicted anew
+                self._damaged.discard(i)
+                self.faults.pop(i, None)
+        if len(self._counted | self._damaged) < len(store.image_ids):
+            return False
+        damaged = {self._opened.image_id(i) for i in tuple(self._damaged)}
+        return store.num_counted == len(store.image_ids) or damaged.issuperset(store.uncounted())
 
     def _waiting(self) -> list[int]:
         """Images that are done, and not counted here or not in the histogram that medians come from."""
@@ -150,11 +174,16 @@ class SetNumbers:
         return [
             i
             for i, image_id in enumerate(store.image_ids)
-            if image_id in unscored or (i not in self._counted and store.has(image_id))
+            if i not in self._damaged and (image_id in unscored or (i not in self._counted and store.has(image_id)))
         ]
 
     def _count(self, i: int) -> None:
-        maps = self._opened.derive_once(i)
+        try:
+            maps = self._opened.derive_once(i)
+        except DataError as error:
+            self.faults[i] = str(error)  # before others are told that there is one
+            self._damaged.add(i)
+            return
         self._opened.store.count(self._opened.image_id(i), maps)
         if i in self._counted:
             return
@@ -198,7 +227,7 @@ class SetNumbers:
 
     def _save(self) -> None:
         if self.faults or _seal_of(self._label_stamps()) != self.label_seal:
-            return  # a label may be mended, or was while others were counted; look again next time
+            return  # a file may be mended, or a label was while others were counted; look again next time
         try:
             self._audit.save(self._dir / "audit.npz")
             self.table().save(self._dir / "ranks.npz")

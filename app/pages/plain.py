@@ -170,7 +170,7 @@ class Handlers:
         is_new = str(sid) != opened.sid
         numbers = self._library.numbers(opened)
         is_growing = not opened.store.is_complete or "Extracting" in status
-        is_over = numbers.is_complete and not is_new
+        is_over = numbers.is_over and not is_new
         return (
             self._stores(sid) if is_new else gr.skip(),
             gr.skip() if is_new or not is_growing else gr.Dropdown(_choices(opened), value=_first_done(opened, image)),

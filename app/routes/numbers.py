@@ -15,6 +15,7 @@ from app.opened import OpenStore
 from app.routes.answers import ApiError, binary, caching, etag_of, not_modified, unchanged
 from app.routes.lookup import LibraryDep, StoreDep, thresholds_of
 from app.set_numbers import SetNumbers
+from esl.errors import DataError
 from esl.labeling.comparison import BoundaryCounts
 from esl.pipelines.ranking import RankTable
 
@@ -117,7 +118,10 @@ def boundary(question: Levels, opened: StoreDep, library: LibraryDep) -> dict[st
                 break
             job.progress(done, len(images))
             counts = BoundaryCounts()
-            counts.update(opened.derive_once(i), levels)
+            try:
+                counts.update(opened.derive_once(i), levels)
+            except DataError:
+                continue  # it says so where it is shown; the others are counted
             share = counts.shares()["predicted"]["ssl_only"]
             shares[i] = float("nan") if share is None else share[_BOUNDARY_PX]
         numbers.boundary_shares = shares
@@ -132,7 +136,7 @@ def _set_answer(request: Request, opened: OpenStore, numbers: SetNumbers, what: 
     etag = etag_of(opened.map_version, what, count, opened.store.store_hash, numbers.label_seal)
     # Ground truth may be mended on the disk.
     headers = caching(request, etag, opened.map_version, is_final=False)
-    headers["X-Num-Images"] = str(count)
+    headers |= {"X-Num-Images": str(count), "X-Num-Damaged": str(numbers.num_damaged)}
     if not_modified(request, etag):
         return unchanged(headers)
     return binary(request, make(numbers), headers)

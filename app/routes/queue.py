@@ -44,15 +44,18 @@ def queue(question: QueueQuestion, opened: StoreDep, library: LibraryDep) -> dic
     table = library.numbers(opened).table() if question.sampling == "top" else None
     images = _choose(question, candidates, levels, table)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="arcs") as pool:
-        found = list(pool.map(lambda i: _arcs(opened, i, levels, question.direction), images))
+        looked_at = list(pool.map(lambda i: _arcs(opened, i, levels, question.direction), images))
+    found = [one for one in looked_at if one is not None]
+    if images and not found:
+        opened.maps(images[0])  # raises, in words
     arcs = [arc for one, _ in found for arc in one]
-    scale = len(candidates) / max(1, len(images))
+    scale = len(candidates) / max(1, len(found))
     sample = sample_arcs(arcs, question.sampling, question.seed, question.limit, scale=scale)
     return {
         "items": [_item(arc) for arc in sample],
         "seed": question.seed,
         "num_candidates": len(arcs),
-        "num_images": len(images),
+        "num_images": len(found),
         "num_pixels": sum(pixels for _, pixels in found),
         "min_pixels": MIN_PIXELS,
     }
@@ -81,9 +84,15 @@ def _choose(question: QueueQuestion, candidates: list[int], levels: Thresholds, 
     return sorted(candidates[int(k)] for k in drawn)
 
 
-def _arcs(opened: OpenStore, i: int, levels: Thresholds, direction: str) -> tuple[list[Arc], int]:
-    """Arcs of one image, and how many pixels there are in its difference, those of smaller pieces among them."""
-    maps = opened.maps(i)
+def _arcs(opened: OpenStore, i: int, levels: Thresholds, direction: str) -> tuple[list[Arc], int] | None:
+    """Arcs of one image, and how many pixels there are in its difference, those of smaller pieces among them.
+
+    None where its logits are damaged, which is said where it is looked at; the queue goes on without it.
+    """
+    try:
+        maps = opened.maps(i)
+    except DataError:
+        return None
     difference = compare(maps, levels) == (SSL_ONLY if direction == "ssl_only" else ESL_ONLY)
     try:
         truth = opened.truth(i)

@@ -45,11 +45,14 @@ def medians(opened: StoreDep, library: LibraryDep) -> dict[str, Any]:
             numbers.wait_for_scores(FIRST_WAIT)
     num_counted = store.num_counted
     mu, nu = opened.medians()
+    num_damaged, damage = library.damage(opened)
     return {
         "medians": {"mu": mu.tolist(), "nu": nu.tolist()},
         "num_done": store.num_done,
         "num_counted": num_counted,
         "provisional": num_counted < len(store.image_ids),
+        "num_damaged": num_damaged,
+        "damage": damage,
     }
 
 

@@ -85,9 +85,9 @@ export class Session {
 
   /** Medians as they are now: the network still runs, or the server still counts. New images are read with all the rest. */
   async refreshMedians() {
-    const { medians, num_done: numDone, num_counted: numCounted, provisional } = await this.api.medians(this.sid);
+    const { medians, num_done: numDone, ...others } = await this.api.medians(this.sid);
     if (numDone !== this.info.num_done) return this.refresh();
-    Object.assign(this.info, { num_counted: numCounted, provisional });
+    Object.assign(this.info, others);
     if (!this.borrowed) this.info.medians = medians;
     this.thresholds = classThresholds(this.info.medians, this.rule);
     this.emit('medians');
@@ -223,7 +223,9 @@ export class Session {
     return this.histogramHeld;
   }
 
-  get isHistogramBehind() { return this.histogramHeld === null || this.histogramImages < this.info.num_done; }
+  get isHistogramBehind() {
+    return this.histogramHeld === null || this.histogramImages + this.histogramDamaged < this.info.num_done;
+  }
 
   async readHistogram() {
     if (this.isReading) return;
@@ -232,11 +234,12 @@ export class Session {
     clearTimeout(this.histogramTimer);
     const { map_version: version } = this.info;
     try {
-      const { buffer, numImages } = await this.api.hist(this.info);
+      const { buffer, numImages, numDamaged = 0 } = await this.api.hist(this.info);
       this.histogramError = null;
       if (version === this.info.map_version) {
         this.histogramHeld = new SetHistogram(new Uint32Array(buffer), this.numClasses);
-        this.histogramImages = numImages;
+        [this.histogramImages, this.histogramDamaged] = [numImages, numDamaged];
+        if (numDamaged !== (this.info.num_damaged ?? 0)) await this.refreshMedians(); // says why
       }
     } catch (error) {
       this.histogramError = error.message;

@@ -127,7 +127,7 @@ export class ThresholdsScreen {
     if (!session.thresholds) return {};
     this.controls.draw();
     const { histogram, histogramError, showsTruth } = session;
-    const isPartial = histogram !== null && session.histogramImages < session.info.num_done;
+    const isPartial = histogram !== null && session.isHistogramBehind;
     const counting = `The server is still counting: ${session.histogramImages} of ${session.info.num_done} images are in these numbers.`;
     setText(this.state, isPartial ? counting : histogramError ?? 'Reading the set’s histogram …');
     this.state.hidden = histogram !== null && !isPartial;

@@ -32,8 +32,9 @@ export class TopBar {
     this.title.title = `Open another store · ${info.name}, ${info.num_images} images at ${info.map_size[1]} × ${info.map_size[0]}`;
     setText(this.model, [info.dataset, info.split].filter(Boolean).join(' · ') + (info.model?.name ? `  ·  ${info.model.name}` : ''));
     const borrowed = session.borrowed ? `medians of ${session.borrowed.name}` : '';
-    const banner = info.provisional ? provisional(info) : borrowed;
+    const banner = [info.provisional ? provisional(info) : borrowed, damaged(info)].filter(Boolean).join(' · ');
     setText(this.banner, banner);
+    this.banner.title = info.damage ?? '';
     this.banner.hidden = !banner;
     this.stop.hidden = !(info.provisional && info.job);
     for (const button of this.scopes) {
@@ -46,6 +47,11 @@ export class TopBar {
     this.blind.setAttribute('aria-pressed', String(session.blind));
     this.recipe.draw();
   }
+}
+
+/** How many images no number counts; the reason is the title. */
+export function damaged({ num_damaged: count = 0 }) {
+  return count ? `${count} damaged image${count > 1 ? 's' : ''} left out` : '';
 }
 
 /** What medians are made of while they are not final, and what is going on. */

@@ -72,9 +72,10 @@ class LogitsArray:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise DataError(f"Logits must be readable; {path} is not ({error.strerror}). {_AGAIN}") from error
+            advice = _AGAIN if isinstance(error, FileNotFoundError) else _DELETE
+            raise DataError(f"Logits must be readable; {path} is not ({error.strerror}). {advice}") from error
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise DataError(f"Logits must be the bytes that were written; {path} was changed or damaged. {_AGAIN}")
+            raise DataError(f"Logits must be the bytes that were written; {path} was changed or damaged. {_DELETE}")
         array, encoded = self._in_memory(1)
         encoded[self._key(0)] = zarr.core.buffer.default_buffer_prototype().buffer.from_bytes(data)
         result: NDArray[np.floating] = np.asarray(array[0])
@@ -123,3 +124,5 @@ class LogitsArray:
 
 
 _AGAIN = "Run the same extract command again: it predicts this image anew."
+# It looks for files that are gone or cut short; reading a whole store for flipped bits would take minutes at each start.
+_DELETE = "Delete this file and run the same extract command again: it predicts the image anew."

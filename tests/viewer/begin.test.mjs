@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { prepare } from '../../app/viewer/main.js';
-import { provisional } from '../../app/viewer/top-bar.js';
+import { damaged, provisional } from '../../app/viewer/top-bar.js';
 import { decodeView } from '../../app/viewer/url-state.js';
 import { forgetSessions, sessionFor } from '../../app/viewer/session.js';
 
@@ -110,4 +110,5 @@ test('medians that move reach the thresholds and the bar; new images have everyt
   await session.refreshMedians();
   assert.deepEqual(told, ['medians', 'info']);
   assert.equal(provisional({ num_done: 2, num_images: 3 }), 'medians provisional 2/3');
+  assert.deepEqual([{}, { num_damaged: 1 }, { num_damaged: 2 }].map(damaged), ['', '1 damaged image left out', '2 damaged images left out']);
 });

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from clients import api_client
 from starlette.testclient import TestClient
-from worlds import NAMES, logits_of, make_store
+from worlds import NAMES, flip_bit, logits_of, make_store
 
 from app.library import Library
 from app.opened import OpenStore
@@ -88,6 +88,43 @@ def test_a_store_without_histograms_opens_at_once_and_is_counted_meanwhile(
     assert (last["provisional"], last["num_counted"]) == (False, 3)
     assert [last["medians"]["mu"], last["medians"]["nu"]] == expected
     assert (tmp_path / "store" / "histograms.npz").exists()
+
+
+@pytest.mark.parametrize("has_histograms", [True, False])
+def test_a_damaged_image_is_left_out_and_said_and_counted_once_it_is_mended(
+    library: Library, client: TestClient, tmp_path: Path, has_histograms: bool
+) -> None:
+    store = make_store(tmp_path)
+    chunk = flip_bit(store, 0)
+    if not has_histograms:
+        (tmp_path / "store" / "histograms.npz").unlink()
+    opened = library.add(PredictionStore.open(tmp_path / "store"))
+    url = f"{BASE}/{opened.sid}"
+    numbers = library.numbers(opened)
+    numbers.wait(60)
+    hist = client.get(f"{url}/hist")
+    assert (hist.headers["x-num-images"], hist.headers["x-num-damaged"]) == ("2", "1")
+    levels = {"mu": [0] * 5, "nu": [0] * 5}
+    assert client.post(f"{url}/rank", json=levels).json()["order"] == [1, 2]
+    queue = client.post(f"{url}/queue", json=levels)
+    assert (queue.status_code, queue.json()["num_images"]) == (200, 2)
+    only = client.post(f"{url}/queue", json={**levels, "images": [0]})
+    assert (only.status_code, "Delete this file" in only.json()["error"]) == (400, True)
+    info = client.get(f"{url}/medians").json()
+    assert (info["num_damaged"], info["provisional"]) == (1, not has_histograms)
+    assert "c.0.0.0.0 was changed" in info["damage"]
+    assert numbers.is_over
+
+    chunk.unlink()
+    with PredictionStore.create(tmp_path / "store", store.manifest) as again:
+        client.get(f"{url}/medians")  # sees that the image is gone
+        library.numbers(opened).wait(60)
+        again.write(NAMES[0], logits_of(0))
+    client.get(f"{url}/medians")
+    library.numbers(opened).wait(60)
+    assert client.get(f"{url}/hist").headers["x-num-images"] == "3"
+    after = client.get(url).json()
+    assert (after["num_damaged"], after["damage"], after["provisional"]) == (0, "", False)
 
 
 def test_counting_that_is_stopped_half_way_leaves_nothing_and_begins_anew(library: Library, tmp_path: Path) -> None:

@@ -73,6 +73,15 @@ def rewrite_store(store: PredictionStore) -> None:
         again.finish()
 
 
+def flip_bit(store: PredictionStore, i: int) -> Path:
+    """Damage the chunk of image `i`."""
+    chunk = store.directory / "logits.zarr" / f"c.{i}.0.0.0"
+    data = bytearray(chunk.read_bytes())
+    data[len(data) // 2] ^= 1
+    chunk.write_bytes(data)
+    return chunk
+
+
 def make_library(root: Path) -> Library:
     """A library whose folders all lie below `root`."""
     return Library(

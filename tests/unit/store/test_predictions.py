@@ -226,8 +226,12 @@ def test_a_flipped_bit_is_found_on_reading(tmp_path: Path) -> None:
     data = bytearray(chunk.read_bytes())
     data[len(data) // 2] ^= 1
     chunk.write_bytes(data)
-    with pytest.raises(DataError, match=r"c\.2\.0\.0\.0 was changed"):
+    with pytest.raises(DataError, match=r"c\.2\.0\.0\.0 was changed .* Delete this file and run the same"):
         PredictionStore.open(tmp_path / "s").read(IDS[2])
+    chunk.unlink()
+    fill(tmp_path / "s")
+    fill(tmp_path / "whole")
+    assert contents(tmp_path / "s") == contents(tmp_path / "whole")
 
 
 def test_a_damaged_manifest_or_index_is_a_sentence(tmp_path: Path) -> None:
