@@ -119,6 +119,20 @@ class RunDesk:
             self.worker.queue.job(f"of {name}")  # raises, in words
         return self.worker.stop(active[0].job_id, is_kill=is_kill)
 
+    def delete(self, name: str) -> None:
+        """Move a run that nobody works on to the trash, a stage with its whole experiment.
+
+        Raises:
+            DataError: no such run.
+            ConfigError: it runs, or a job for it waits.
+        """
+        active = [job for job in self.worker.queue.jobs(ACTIVE) if job.run == experiment_of(name)]
+        if active:
+            raise ConfigError(
+                f"A run must be out of the queue before it is deleted; {active[0].run} is {active[0].state}. Stop it first."
+            )
+        self.table.delete(name)
+
     def rows(self) -> list[dict[str, Any]]:
         """The runs table, with runs that only wait in the queue so far."""
         rows = self.table.rows()

@@ -178,7 +178,7 @@ def resume(name: str, question: ResumeQuestion, request: Request, desk: DeskDep)
 @router.delete("/runs/{name}")
 def delete(name: str, desk: DeskDep) -> dict[str, Any]:
     """Move a run to the trash."""
-    desk.table.delete(name)
+    desk.delete(name)
     return {"ok": True, "trash": desk.table.trash()}
 
 

@@ -185,6 +185,21 @@ def test_a_run_shows_its_newest_job_wherever_that_stood_in_the_queue(
     assert (row["job"]["job"], row["job"]["state"]) == ("new", "queued")
 
 
+@pytest.mark.parametrize("name", ["a", "e~round_0"])
+def test_a_run_that_waits_to_go_on_is_not_deleted(client: TestClient, desk: RunDesk, name: str) -> None:
+    make_run(desk, "a")
+    make_run(desk, "e/round_0/run")
+    write_json(desk.runs_dir / "e" / "experiment.json", {})
+    whole = name.split("~")[0]
+    desk.worker.queue.add(Job(job_id="again", run=whole, argv=("x",)))
+    refused = client.delete(f"/runs/{name}")
+    assert (refused.status_code, f"{whole} is queued" in refused.json()["error"]) == (400, True)
+    assert (desk.runs_dir / whole).is_dir()
+    desk.worker.stop("again")
+    answer(client.delete(f"/runs/{name}"))
+    assert not (desk.runs_dir / whole).exists()
+
+
 def test_samples_are_pictures(client: TestClient, desk: RunDesk) -> None:
     make_run(desk, "first")
     folder = desk.runs_dir / "first" / "samples"
