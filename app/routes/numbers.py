@@ -17,6 +17,7 @@ from app.routes.lookup import LibraryDep, StoreDep, thresholds_of
 from app.set_numbers import SetNumbers
 from esl.errors import DataError
 from esl.labeling.comparison import BoundaryCounts
+from esl.labeling.maps import SCALE
 from esl.pipelines.ranking import RankTable
 
 router = APIRouter(prefix="/stores/{sid}")
@@ -25,15 +26,15 @@ KEYS = (
     "boundary", "entropy", "class", "verdicts",
 )  # fmt: skip
 _BOUNDARY_PX = "2"
-Range = Annotated[list[int], Field(min_length=2, max_length=2)]
+Range = Annotated[list[Annotated[int, Field(ge=0, le=SCALE)]], Field(min_length=2, max_length=2)]
 
 
 class Brush(BaseModel):
-    """A box in the joint density of one class; u16, inclusive."""
+    """A box in the joint density of one class; inclusive."""
 
     cls: int = Field(ge=0)
-    e: Range = [0, 65535]
-    p: Range = [0, 65535]
+    e: Range = [0, SCALE]
+    p: Range = [0, SCALE]
 
 
 class RankQuestion(BaseModel):
@@ -90,6 +91,7 @@ def rank(question: RankQuestion, opened: OpenStore, library: Library) -> dict[st
     keep = passing(question.filter, facts)
     values = _values(question, facts, opened.num_classes)
     if question.brush is not None:
+        _check_class("brush.cls", question.brush.cls, opened.num_classes)
         e, p = question.brush.e, question.brush.p
         values = table.in_brush(question.brush.cls, (e[0], e[1]), (p[0], p[1]))
         keep &= values > 0
@@ -182,9 +184,13 @@ def _wrong_share(by_truth: NDArray[np.float64]) -> NDArray[np.float64]:
 def _values(question: RankQuestion, facts: ImageFacts, num_classes: int) -> NDArray[np.float64]:
     if question.key != "class":
         return facts.columns[question.key]
-    if question.cls >= num_classes:
-        raise ApiError(400, f"class must be 0 to {num_classes - 1}; got {question.cls}.")
+    _check_class("class", question.cls, num_classes)
     return facts.class_pixels[:, question.cls]
+
+
+def _check_class(name: str, cls: int, num_classes: int) -> None:
+    if cls >= num_classes:
+        raise ApiError(400, f"{name} must be 0 to {num_classes - 1}; got {cls}.")
 
 
 def _ordered(values: NDArray[np.float64], keep: NDArray[np.bool_], *, is_rising: bool) -> NDArray[np.intp]:

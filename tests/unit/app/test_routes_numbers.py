@@ -134,8 +134,13 @@ def test_a_brush_ranks_by_its_pixels(client: TestClient, opened: OpenStore) -> N
 
 
 @pytest.mark.parametrize(
-    "change", [{"mu": [1]}, {"nu": [70000] * 5}, {"key": "beauty"}, {"key": "class", "class": 5}, {"mu": "x"}]
-)
+    "change",
+    [
+        {"mu": [1]}, {"nu": [70000] * 5}, {"key": "beauty"}, {"key": "class", "class": 5}, {"mu": "x"},
+        {"brush": {"cls": 5}}, {"brush": {"cls": -1}}, {"brush": {"cls": 1, "e": [0, 65536]}},
+        {"brush": {"cls": 1, "p": [-1, 65535]}},
+    ],
+)  # fmt: skip
 def test_a_question_that_makes_no_sense_is_400(client: TestClient, opened: OpenStore, change: dict[str, Any]) -> None:
     answer = client.post(f"{BASE}/{opened.sid}/rank", json={**levels(opened)[1], **change})
     assert answer.status_code == 400
