@@ -42,14 +42,19 @@ class RunTable:
                 folders = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
         except FileNotFoundError:
             return []
-        known, self._known = self._known, {}
+        # Whole dictionaries are read and replaced: several requests may ask at once.
+        known, found = self._known, dict[str, _Folder]()
         for folder in folders:
-            stamp = folder.stat().st_mtime_ns
-            before = known.get(folder.name)
-            if before is None or before.stamp != stamp or not before.is_settled:
-                before = _read_folder(Path(folder.path), stamp)
-            self._known[folder.name] = before
-        return [self._now(name, run, row) for found in self._known.values() for name, run, row in found.rows]
+            try:
+                stamp = folder.stat().st_mtime_ns
+                before = known.get(folder.name)
+                if before is None or before.stamp != stamp or not before.is_settled:
+                    before = _read_folder(Path(folder.path), stamp)
+            except OSError:
+                continue  # a link that leads nowhere, or a folder that was deleted just now
+            found[folder.name] = before
+        self._known = found
+        return [self._now(name, run, row) for one in found.values() for name, run, row in one.rows]
 
     def run(self, name: str) -> RunDirectory:
         """One run's directory.

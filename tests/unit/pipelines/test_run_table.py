@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,35 @@ def test_comparison_shows_what_differs_and_nothing_else(tmp_path: Path) -> None:
     assert compared["iou"] == [[0.5, None], [0.5, None]]
     with pytest.raises(ConfigError, match="2 to 8"):
         RunTable(tmp_path).compare(["a", "a"])
+
+
+def test_a_link_that_leads_nowhere_hides_no_run(tmp_path: Path) -> None:
+    make_run(tmp_path, "b")
+    (tmp_path / "a").symlink_to(tmp_path / "gone")
+    assert [row["name"] for row in RunTable(tmp_path).rows()] == ["b"]
+
+
+def test_two_who_ask_at_once_both_get_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "ab":
+        make_run(tmp_path, name)
+    table, read = RunTable(tmp_path), run_table._read_folder
+    is_begun, may_end = threading.Event(), threading.Event()
+    second = threading.Thread(target=table.rows)
+
+    def read_in_turn(path: Path, stamp: int) -> run_table._Folder:
+        if threading.current_thread() is second:
+            is_begun.set()
+            may_end.wait(10)
+        elif path.name == "b":
+            second.start()
+            is_begun.wait(10)
+        return read(path, stamp)
+
+    monkeypatch.setattr(run_table, "_read_folder", read_in_turn)
+    names = [row["name"] for row in table.rows()]
+    may_end.set()
+    second.join()
+    assert names == ["a", "b"]
 
 
 def test_a_thousand_runs_are_read_once_and_then_only_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
