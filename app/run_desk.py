@@ -163,6 +163,8 @@ class RunDesk:
                     self.tick()
             except EslError as error:
                 _log.warning("the run queue could not be read: %s", error)
+            except Exception:  # noqa: BLE001  a thread's border: other jobs must go on
+                _log.exception("the run queue could not take a step")
 
 
 def job_to_json(job: Job) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,8 @@ _HOME = Path(__file__).resolve().parents[2]
 """The folder that holds the package."""
 _RESUMABLE_EXITS = (143, 130)
 """Exit codes of a run that saved and stopped when asked to."""
+_START_SECONDS, _SUBMIT_SECONDS = 30.0, 300.0
+"""How long a server may take to start a job that it claimed, and to hand one to SLURM, until it counts as gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,12 @@ class QueueWorker:
                 self._start(claimed)
 
     def stop(self, job_id: str, *, is_kill: bool = False) -> Job:
-        """Ask a job to save and stop (SIGTERM to its process group), or kill it; a waiting one is removed."""
+        """Ask a job to save and stop (SIGTERM to its process group), or kill it; a waiting one is removed.
+
+        Raises:
+            DataError: no such job.
+            ConfigError: SLURM runs it, and cannot be told from here.
+        """
         if self.queue.set_state(job_id, "removed", "Removed before it started.", only_from=("queued",)):
             return self.queue.job(job_id)
         job = self.queue.job(job_id)
@@ -101,7 +109,14 @@ class QueueWorker:
         if job.launcher == "slurm":
             # Only USR1 reaches the job's own process, which hands it on as TERM (`slurm.Resubmittable`).
             how = ["--full"] if is_kill else ["--signal=USR1"]
-            subprocess.run(["scancel", *how, job.remote_id], check=False)
+            try:
+                subprocess.run(["scancel", *how, job.remote_id], check=False)
+            except OSError as error:
+                self.queue.set_state(job_id, job.state, only_from=("stopping",))
+                raise ConfigError(
+                    f"SLURM must be at hand to stop its job {job.remote_id}: scancel cannot be run here "
+                    f"({error.strerror or error}). Stop it where the job was submitted."
+                ) from error
         elif job.pid and _is_alive(job):
             # The shell that wraps the run ignores SIGTERM (trap) and reports the run's own exit code.
             with contextlib.suppress(ProcessLookupError):
@@ -112,8 +127,12 @@ class QueueWorker:
         child = self._children.get(job.job_id)
         if child is not None:
             child.poll()  # reap, so that the process does not stay behind as a zombie
+        if not job.pid and not job.remote_id:
+            self._settle_unstarted(job)
+            return
         if job.launcher == "slurm":
-            self._settle_remote(job)
+            if _has_left_slurm(job.remote_id):
+                self._conclude(job, self._exit_code(job))
             return
         if job.host != socket.gethostname() or not job.pid or _is_alive(job):
             return
@@ -140,14 +159,14 @@ class QueueWorker:
         """What the run itself says: torchrun ends with 1 however well its ranks stopped."""
         return RunDirectory(safe_join(self.config.runs_dir, job.run)).status().state == "stopped"
 
-    def _settle_remote(self, job: Job) -> None:
-        if not job.remote_id:
-            return
-        asked = subprocess.run(
-            ["squeue", "--noheader", "--jobs", job.remote_id], capture_output=True, text=True, check=False
-        )
-        if not asked.stdout.strip():
-            self._conclude(job, self._exit_code(job))
+    def _settle_unstarted(self, job: Job) -> None:
+        """A job that was claimed and has no process: its server starts it right now, or was killed on the way."""
+        allowed = _SUBMIT_SECONDS if job.launcher == "slurm" else _START_SECONDS
+        if job.host == socket.gethostname() and time.time() > job.claimed + allowed:
+            message = "The server ended before this had begun; start it again."
+            if job.launcher == "slurm":
+                message += " See first with squeue whether SLURM has it."
+            self.queue.set_state(job.job_id, "crashed", message, only_from=("running", "stopping"))
 
     def _start(self, job: Job) -> None:
         run_dir = safe_join(self.config.runs_dir, job.run)
@@ -227,6 +246,18 @@ def _python_path() -> str:
 def _is_alive(job: Job) -> bool:
     # A process that ended before its start time could be read has none on record: it is over, not alive.
     return bool(job.process_started) and process_started(job.pid) == job.process_started
+
+
+def _has_left_slurm(remote_id: str) -> bool:
+    """Whether SLURM says so; a controller that does not answer, or a host without SLURM, knows nothing."""
+    command = ["squeue", "--noheader", "--jobs", remote_id]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return False
+    if asked.returncode == 0:
+        return not asked.stdout.strip()
+    return "invalid job id" in asked.stderr.lower()  # it ended so long ago that it is forgotten
 
 
 def _without_python(argv: Sequence[str]) -> Sequence[str]:

@@ -43,7 +43,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     process_started TEXT NOT NULL DEFAULT '',
     remote_id TEXT NOT NULL DEFAULT '',
     created REAL NOT NULL,
-    message TEXT NOT NULL DEFAULT ''
+    message TEXT NOT NULL DEFAULT '',
+    claimed REAL NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_active_job_per_run ON jobs (run) WHERE state IN ('queued', 'running', 'stopping');
 """
@@ -77,6 +78,8 @@ class Job:
     created: float = 0.0
     message: str = ""
     """Why it ended, in words."""
+    claimed: float = 0.0
+    """When `host` took it to start it."""
 
     def __post_init__(self) -> None:
         faults = []
@@ -105,7 +108,7 @@ def devices_from(device: str, count: int) -> tuple[str, ...]:
     return tuple(f"cuda:{int(number) + i}" for i in range(count))
 
 
-_COLUMNS = "job_id, run, argv, device, launcher, num_devices, user, state, position, host, pid, process_started, remote_id, created, message"
+_COLUMNS = "job_id, run, argv, device, launcher, num_devices, user, state, position, host, pid, process_started, remote_id, created, message, claimed"
 
 
 class JobQueue:
@@ -121,6 +124,10 @@ class JobQueue:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._transaction() as connection:
             connection.executescript(_SCHEMA)
+        with self._transaction() as connection:
+            # A file from before jobs had this column.
+            if "claimed" not in {row[1] for row in connection.execute("PRAGMA table_info(jobs)")}:
+                connection.execute("ALTER TABLE jobs ADD COLUMN claimed REAL NOT NULL DEFAULT 0")
 
     def add(self, job: Job) -> Job:
         """Append a job and return it as stored; a known `job_id` gives the stored one back.
@@ -148,7 +155,7 @@ class JobQueue:
                 )
             values = (
                 job.job_id, job.run, json.dumps(job.argv), job.device, job.launcher, job.num_devices, job.user, "queued",
-                waiting[1] + 1, "", 0, "", "", time.time(), "",
+                waiting[1] + 1, "", 0, "", "", time.time(), "", 0.0,
             )  # fmt: skip
             connection.execute(f"INSERT INTO jobs ({_COLUMNS}) VALUES ({_marks(values)})", values)
             stored = _one(connection, job.job_id)
@@ -194,7 +201,10 @@ class JobQueue:
                     continue
                 if device != job.device or busy & set(job.devices):
                     return None
-                connection.execute("UPDATE jobs SET state = 'running', host = ? WHERE job_id = ?", (host, job.job_id))
+                connection.execute(
+                    "UPDATE jobs SET state = 'running', host = ?, claimed = ? WHERE job_id = ?",
+                    (host, time.time(), job.job_id),
+                )
                 return _one(connection, job.job_id)
         return None
 

@@ -153,6 +153,23 @@ def test_the_desk_keeps_the_queue_going_by_itself(desk: RunDesk) -> None:
     assert desk.table.root.joinpath("x", "log.txt").read_text() == "hello\n"
 
 
+def test_the_queue_goes_on_after_a_step_that_failed(desk: RunDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+
+    def tick() -> None:
+        steps.append(1)
+        raise OSError("no such program")
+
+    monkeypatch.setattr("app.run_desk.TICK_SECONDS", 0.01)
+    monkeypatch.setattr(desk.worker, "tick", tick)
+    desk.worker.submit(Job(job_id="x", run="x", argv=("x",)))
+    desk.start()
+    deadline = time.monotonic() + 10
+    while len(steps) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_an_experiment_has_one_job_that_stands_with_its_newest_stage(client: TestClient, desk: RunDesk) -> None:
     for number in (0, 1):
         make_run(desk, f"e/round_{number}/run")

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -123,6 +125,61 @@ def test_slurm_is_told_to_stop_a_job_by_the_signal_that_reaches_it(
     worker.stop("far")
     worker.stop("far", is_kill=True)
     assert asked == [["scancel", "--signal=USR1", "17"], ["scancel", "--full", "17"]]
+
+
+def far_job(worker: QueueWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("esl.pipelines.queue.shutil.which", lambda name: name)
+    worker.submit(job("far", "pass", launcher="slurm"))
+    worker.queue.claim("cpu", socket.gethostname())
+    worker.queue.set_process("far", remote_id="17")
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "complaint", "expected"),
+    [
+        (0, "17 gpu RUNNING", "", "running"),
+        (0, "", "", "crashed"),
+        (1, "", "slurm_load_jobs error: Invalid job id specified", "crashed"),
+        (1, "", "slurm_load_jobs error: Unable to contact slurm controller (connect failure)", "running"),
+    ],
+)
+def test_a_slurm_job_is_over_when_slurm_says_so(
+    worker: QueueWorker, monkeypatch: pytest.MonkeyPatch, code: int, said: str, complaint: str, expected: str
+) -> None:
+    far_job(worker, monkeypatch)
+    answer = subprocess.CompletedProcess((), code, said, complaint)
+    monkeypatch.setattr("esl.pipelines.queue.subprocess.run", lambda command, **more: answer)
+    worker.tick()
+    assert state(worker, "far") == expected
+
+
+def test_where_slurm_is_not_installed_its_jobs_are_left_alone(
+    worker: QueueWorker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    far_job(worker, monkeypatch)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    worker.tick()
+    with pytest.raises(ConfigError, match="scancel cannot be run here"):
+        worker.stop("far")
+    assert state(worker, "far") == "running"
+
+
+@pytest.mark.parametrize("launcher", ["local", "slurm"])
+def test_a_job_whose_server_was_killed_before_it_began_does_not_keep_its_device(
+    worker: QueueWorker, monkeypatch: pytest.MonkeyPatch, launcher: str
+) -> None:
+    monkeypatch.setattr("esl.pipelines.queue.shutil.which", lambda name: name)
+    worker.submit(job("lost", "pass", launcher=launcher))
+    worker.queue.claim("cpu", socket.gethostname())
+    worker.submit(job("next", "pass"))
+    worker.tick()
+    assert state(worker, "lost") == "running"  # it may be starting just now
+    for name in ("_START_SECONDS", "_SUBMIT_SECONDS"):
+        monkeypatch.setattr(f"esl.pipelines.queue.{name}", -1.0)
+    worker.tick()
+    assert state(worker, "lost") == "crashed"
+    assert "start it again" in worker.queue.job("lost").message
+    wait(worker, lambda: state(worker, "next") == "done")
 
 
 def test_a_killed_run_is_crashed_within_seconds_and_can_be_queued_again(worker: QueueWorker) -> None:

@@ -1,6 +1,7 @@
 """The queue starts each run once, in order, and survives whoever looks at it."""
 
 import multiprocessing
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,16 @@ def queue_of(tmp_path: Path, *names: str) -> JobQueue:
 def test_jobs_come_back_in_order_from_a_new_queue_on_the_same_file(tmp_path: Path) -> None:
     queue_of(tmp_path, "a", "b", "c")
     assert [j.job_id for j in JobQueue(tmp_path / "q.sqlite").jobs()] == ["a", "b", "c"]
+
+
+def test_a_queue_from_before_claims_had_a_time_goes_on(tmp_path: Path) -> None:
+    queue_of(tmp_path, "a")
+    connection = sqlite3.connect(tmp_path / "q.sqlite")
+    connection.execute("ALTER TABLE jobs DROP COLUMN claimed")
+    connection.close()
+    claimed = JobQueue(tmp_path / "q.sqlite").claim("cpu", "here")
+    assert claimed is not None
+    assert claimed.claimed > claimed.created > 0
 
 
 def test_a_double_click_queues_once_and_a_second_start_of_the_run_is_refused(tmp_path: Path) -> None:
