@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from esl.store.manifest import StoreManifest
 from esl.store.predictions import PredictionStore
 
 DEMO_SPLIT = "target_val"
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +80,17 @@ def start_extraction(library: Library, source: Source, *, timeout: float = 120.0
             begun.set()
 
     job = library.jobs.start("extraction", work, lane="network")
-    begun.wait(timeout)
+    end = time.monotonic() + timeout
+    while time.monotonic() < end and not job.is_over and not begun.wait(min(timeout, _POLL_SECONDS)):
+        pass
     if found:
         return found[0], job
     if failed:
         raise failed[0]
-    if job.state in ("queued", "cancelled"):  # it was never begun
+    if job.state == "cancelled":
+        raise EslError("Opening this set was cancelled; open it again when you want it.")
+    if job.state == "queued":
+        job.cancelled.set()  # else it would run later, unasked, and once more when it is asked for again
         raise EslError("The network is busy with another set; wait for it or cancel it, then open this one again.")
     raise EslError(f"The set takes long to open ({job.note}); it goes on, so open this one again in a while.")
 

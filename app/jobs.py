@@ -12,6 +12,7 @@ from esl.errors import EslError
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 _KEPT = 200
+_POLL_SECONDS = 0.1
 _log = logging.getLogger(__name__)
 
 
@@ -95,18 +96,28 @@ class JobBook:
 
 
 def _run(job: Job, work: Callable[[Job], dict[str, Any] | None], gate: threading.Lock) -> None:
-    with gate:
-        if job.should_stop():
+    while not gate.acquire(timeout=_POLL_SECONDS):
+        if job.should_stop():  # at once, not when its turn comes
             job.state = "cancelled"
             return
-        job.state = "running"
-        try:
-            report = work(job)
-        except EslError as error:
-            job.error, job.state = str(error), "failed"
-        except Exception:  # noqa: BLE001  a job's border: a traceback in the log, a plain sentence on the page
-            _log.exception("job %s (%s) failed", job.id, job.kind)
-            job.error, job.state = f"The {job.kind} failed; the server's log says why.", "failed"
-        else:
-            job.report = report or {}
-            job.state = "cancelled" if job.should_stop() and job.done < job.total else "done"
+    try:
+        _do(job, work)
+    finally:
+        gate.release()
+
+
+def _do(job: Job, work: Callable[[Job], dict[str, Any] | None]) -> None:
+    if job.should_stop():
+        job.state = "cancelled"
+        return
+    job.state = "running"
+    try:
+        report = work(job)
+    except EslError as error:
+        job.error, job.state = str(error), "failed"
+    except Exception:  # noqa: BLE001  a job's border: a traceback in the log, a plain sentence on the page
+        _log.exception("job %s (%s) failed", job.id, job.kind)
+        job.error, job.state = f"The {job.kind} failed; the server's log says why.", "failed"
+    else:
+        job.report = report or {}
+        job.state = "cancelled" if job.should_stop() and job.done < job.total else "done"

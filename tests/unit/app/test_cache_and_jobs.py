@@ -87,6 +87,19 @@ def test_a_job_ends_done_failed_or_cancelled_and_says_so() -> None:
     assert finished(running).state == "cancelled"
 
 
+def test_a_job_that_waits_for_its_turn_is_cancelled_at_once() -> None:
+    book, gate = JobBook(), threading.Event()
+    first = book.start("x", lambda job: {"waited": gate.wait(30)}, lane="network")
+    while first.state == "queued":
+        time.sleep(0.01)
+    second, third = (book.start("y", lambda job: {"ran": True}, lane="network") for _ in range(2))
+    second.cancelled.set()
+    assert finished(second).state == "cancelled"
+    assert (first.state, third.state) == ("running", "queued")
+    gate.set()
+    assert finished(third).report == {"ran": True}
+
+
 def test_jobs_of_one_lane_wait_for_each_other() -> None:
     book, order, gate = JobBook(), [], threading.Event()
 

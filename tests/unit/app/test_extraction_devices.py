@@ -164,6 +164,13 @@ def test_waiting_for_another_set_and_for_a_slow_network_are_told_apart(
         start_extraction(library, source, timeout=1.0)
     with pytest.raises(EslError, match="busy with another set"):
         start_extraction(library, source, timeout=0.1)
+    first, second = library.jobs.all()
+    wait_until(lambda: second.is_over)  # it will not run later, when nobody asks for it any more
+    assert (first.is_over, second.state) == (False, "cancelled")
+    threading.Timer(0.3, lambda: library.jobs.all()[-1].cancelled.set()).start()
+    with pytest.raises(EslError, match="was cancelled"):
+        start_extraction(library, source, timeout=60)
+    assert not first.is_over
     gate.set()
     wait_until(lambda: all(job.is_over for job in library.jobs.all()))
 
