@@ -33,7 +33,7 @@ class Library:
     """Everything the routes and pages share; made once by `app.main`."""
 
     roots: tuple[Path, ...]
-    """Folders that may be read and opened from the page; paths outside are refused."""
+    """Folders that may be read and opened from the page, beside `stores_dir`; paths outside are refused."""
     exports_dir: Path
     state_dir: Path
     """Where verdicts and recipes are kept."""
@@ -191,22 +191,28 @@ class Library:
         """Standing verdicts per image id."""
         return self.verdicts.counts(opened.verdict_key)
 
+    @property
+    def _readable(self) -> tuple[Path, ...]:
+        """The roots, and the page's own stores where those lie elsewhere."""
+        is_below = any(self.stores_dir.resolve().is_relative_to(root.resolve()) for root in self.roots)
+        return self.roots if is_below else (*self.roots, self.stores_dir)
+
     def confine(self, path: str) -> Path:
-        """A path from a page, with links resolved, that must lie below one of the roots.
+        """A path from a page, with links resolved, that must lie below one of the roots, or be a store of the page's own.
 
         Raises:
             ConfigError: it does not.
         """
         if "\0" not in path and path.strip():
-            for root in self.roots:
+            for root in self._readable:
                 resolved = (root / path).resolve()
-                if any(resolved.is_relative_to(r.resolve()) for r in self.roots):
+                if any(resolved.is_relative_to(r.resolve()) for r in self._readable):
                     return resolved
-        raise ConfigError(f"A path must lie below one of {', '.join(map(str, self.roots))}; got {path!r}.")
+        raise ConfigError(f"A path must lie below one of {', '.join(map(str, self._readable))}; got {path!r}.")
 
     def found_stores(self) -> list[Path]:
-        """Store directories below the roots; checkpoints and exports have a manifest, too, but no logits."""
-        return [path for path in _found(self.roots, MANIFEST_NAME) if (path / ARRAY_NAME).is_dir()][:MAX_FOUND]
+        """Store directories below the roots, and the page's own; checkpoints and exports have a manifest, too, but no logits."""
+        return [path for path in _found(self._readable, MANIFEST_NAME) if (path / ARRAY_NAME).is_dir()][:MAX_FOUND]
 
     def found_checkpoints(self) -> list[Path]:
         """Weights below the roots: `.safetensors` files with their JSON beside them; those of a run as the run."""

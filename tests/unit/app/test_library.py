@@ -107,6 +107,19 @@ def test_checkpoints_and_exports_are_not_offered_as_stores(library: Library, tmp
     assert library.found_stores() == [(tmp_path / "one").resolve()]
 
 
+@pytest.mark.parametrize("by", ["id", "path"])
+def test_stores_made_from_the_page_are_opened_wherever_its_state_lies(tmp_path: Path, by: str) -> None:
+    library = make_library(tmp_path / "root")
+    library.stores_dir = tmp_path / "state" / "stores"
+    store = make_store(tmp_path, name="state/stores/made")
+    client = api_client(library)
+    (found,) = client.get("/api/v1/open").json()["stores"]
+    assert found["name"] == "made"
+    assert client.post("/api/v1/open", json={"store": found[by]}).status_code == 200
+    assert [opened.store.directory for opened in library.stores()] == [store.directory]
+    library.close()
+
+
 def test_stores_that_are_open_are_not_offered_again(library: Library, tmp_path: Path) -> None:
     first = make_store(tmp_path, name="first")
     make_store(tmp_path, name="second")
