@@ -25,12 +25,10 @@ from esl.pipelines.devices import gpu_names
 from esl.pipelines.slurm import TORCHRUN_ENVIRONMENT, SlurmPlace, several_gpus, submit
 from esl.store.job_queue import ACTIVE, Job, JobQueue
 from esl.store.processes import process_started
-from esl.store.runs import RunDirectory
+from esl.store.runs import EXIT_FILE, SLURM_DIR, RunDirectory
 
 QUEUE_FILE = ".queue/queue.sqlite"
 """Place of the queue below the runs folder."""
-EXIT_FILE = "exit_code"
-"""Written into the run's directory when its process ends."""
 _HOME = Path(__file__).resolve().parents[2]
 """The folder that holds the package."""
 _RESUMABLE_EXITS = (143, 130)
@@ -201,7 +199,9 @@ class QueueWorker:
         place = SlurmPlace(gpus=job.num_devices, options=self.config.slurm_options)
         os.environ["PYTHONPATH"] = _python_path()  # SLURM hands the environment over to the job
         try:
-            submitted = submit(self.command(job), run_dir / "slurm", place, name=job.run, exit_path=run_dir / EXIT_FILE)
+            submitted = submit(
+                self.command(job), run_dir / SLURM_DIR, place, name=job.run, exit_path=run_dir / EXIT_FILE
+            )
         except ConfigError as error:
             self.queue.set_state(job.job_id, "failed", str(error))
             return

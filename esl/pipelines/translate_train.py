@@ -163,6 +163,7 @@ def _refuse_changed_settings(config: TranslationConfig, run: RunDirectory, resol
 def _record_start(
     config: TranslationConfig, run: RunDirectory, resolved: dict[str, Any], digests: dict[str, Any]
 ) -> None:
+    run.sweep()
     sweep_partial(run.checkpoints_dir)
     now = {"kind": KIND, "config": config.to_json(), "data": digests}
     if run.exists:

@@ -8,6 +8,7 @@
     samples/         one image as it was predicted at each checkpoint
     checkpoints/     step_NNNNNN/, LATEST, BEST
     run.lock         held by the process that trains
+    exit_code, slurm/   what the queue leaves of a job that it started here
 
 The page and the shell read these files and need no process to be alive.
 """
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from esl.errors import CheckpointError, DataError
-from esl.files import read_json, safe_join, sweep_partial_files, write_json
+from esl.files import is_partial, read_json, safe_join, sweep_partial_files, write_json
 from esl.store.processes import process_started
 
 RunState = Literal["queued", "running", "stopping", "stopped", "done", "failed", "crashed"]
@@ -33,6 +34,12 @@ EXPERIMENT_FILE = "experiment.json"
 """In the folder of several runs that are stages of one thing."""
 STAGE_MARK = "~"
 """Between an experiment's name and that of its stage."""
+EXIT_FILE = "exit_code"
+"""Where the queue notes how a run's process ended."""
+SLURM_DIR = "slurm"
+"""Where the queue keeps the script and the logs of a run's SLURM job."""
+_BEFORE_ITS_CONFIG = frozenset({"run.lock", "status.json", "log.txt", EXIT_FILE, SLURM_DIR})
+"""What may lie in the folder of a run that has not begun, or whose first start failed."""
 HEARTBEAT_SECONDS = 2.0
 """A living run writes its status at least this often, but for single steps that take longer."""
 SILENT_SECONDS = 300.0
@@ -93,14 +100,16 @@ class RunDirectory:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            entries = {p.name for p in self.path.iterdir()}
+            others = sorted(
+                p.name for p in self.path.iterdir() if p.name not in _BEFORE_ITS_CONFIG and not is_partial(p)
+            )
         except OSError as error:
             raise DataError(
                 f"A run needs a folder that can be written: {self.path} ({error.strerror}). Choose another."
             ) from error
-        if not self.exists and entries - {"run.lock", "status.json", "log.txt"}:
+        if not self.exists and others:
             raise DataError(
-                f"A new run needs an empty folder: {self.path} holds {', '.join(sorted(entries)[:3])}. Choose another."
+                f"A new run needs an empty folder: {self.path} holds {', '.join(others[:3])}. Choose another."
             )
         return self
 

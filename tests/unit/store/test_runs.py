@@ -30,6 +30,17 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
         RunDirectory(tmp_path / "photo.png" / "run").create()
 
 
+@pytest.mark.parametrize("left", ["exit_code", "slurm/7_submission.sh", ".config.json.x1.partial", "log.txt"])
+def test_what_the_queue_or_a_killed_start_left_does_not_stand_in_a_runs_way(tmp_path: Path, left: str) -> None:
+    (tmp_path / left).parent.mkdir(exist_ok=True)
+    (tmp_path / left).touch()
+    run = RunDirectory(tmp_path).create()
+    assert not run.exists
+    (tmp_path / "photo.png").touch()
+    with pytest.raises(DataError, match=r"holds photo\.png\."):
+        run.create()
+
+
 def test_a_living_process_runs_and_a_dead_one_crashed(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     status = run.write_status(RunStatus(state="running", step=3))
