@@ -1,6 +1,5 @@
 """Train a network: one run directory, from a config, resumable by doing the same again."""
 
-import copy
 import sys
 import time
 from collections.abc import Callable
@@ -10,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning_fabric import Fabric
 
 from esl.classes import class_set
@@ -19,9 +17,7 @@ from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
 from esl.data.resized_cache import CachedImages
 from esl.files import read_json, write_json
-from esl.models.predictor import Predictor
 from esl.pipelines.audit import known_quality
-from esl.pipelines.evaluate import report_of
 from esl.pipelines.precheck import require_all_sound_once
 from esl.pipelines.ranks import is_launched, require_launched
 from esl.pipelines.run_record import (
@@ -38,7 +34,7 @@ from esl.pipelines.run_record import (
     versions,
 )
 from esl.pipelines.samples import sampler
-from esl.pipelines.scoring import score
+from esl.pipelines.selection_score import chosen_on, evaluator, predictor_of
 from esl.progress import Progress, no_progress
 from esl.store.recipes import save_recipe
 from esl.store.runs import RunDirectory, RunStatus
@@ -49,7 +45,7 @@ from esl.training.events import EventLog
 from esl.training.guards import StopRequest, stop_on_signals
 from esl.training.local_ranks import local_ranks
 from esl.training.log import RunLog
-from esl.training.loop import Loop, Position, Scores
+from esl.training.loop import Loop, Position
 from esl.training.pseudo_labels import StoredPseudoLabels, pseudo_label_source
 
 
@@ -133,6 +129,7 @@ class Inputs:
     source: PairDataset
     target: PairDataset | None
     labels: PseudoLabels | None
+    selection: PairDataset | None
     digests: dict[str, Any]
 
 
@@ -147,7 +144,8 @@ def _train(
         refuse_changed_data(run, inputs.digests)
     fabric.barrier()
     with failures_recorded(run, fabric.is_global_zero):
-        _check_data(config, inputs, fabric, tell)
+        read = [(inputs.source, True), (inputs.target, False), (inputs.selection, True)]
+        require_all_sound_once(fabric, read, tell)
         if fabric.is_global_zero:
             _record_start(config, run, resolved, inputs)
         folder = newest_checkpoint(run.checkpoints_dir, tell)
@@ -163,8 +161,8 @@ def _train(
         shown, view = (inputs.target, config.target) if inputs.target is not None else (inputs.source, config.source)
         loop = Loop(
             engine, batches_of(config, inputs, fabric), run, position,
-            evaluate=_evaluator(config, engine, stop, tell),
-            sample=sampler(shown, view.size, run.samples_dir, lambda: _predictor(engine), tell),
+            evaluate=evaluator(config, inputs.selection, engine, stop, tell),
+            sample=sampler(shown, view.size, run.samples_dir, lambda: predictor_of(engine), tell),
             facts=facts_of(config, resolved, inputs.digests),
             log=log, stop=stop, progress=progress,
         )  # fmt: skip
@@ -186,7 +184,7 @@ def _train(
         step=position.step,
         best_miou=position.best_miou,
         best_step=position.best_step,
-        chosen_on=_chosen_on(config),
+        chosen_on=chosen_on(config),
         exit_code=stop.exit_code if end.state == "stopped" else 0,
     )
 
@@ -203,13 +201,9 @@ def open_inputs(config: TrainConfig) -> Inputs:
     labels = None
     if target is not None and config.pseudo_labels.source != "none":
         labels = pseudo_label_source(config.pseudo_labels, class_set(config.class_set), target.image_ids)
-    return Inputs(source=source, target=target, labels=labels, digests=digests_of(source, target, labels))
-
-
-def _check_data(config: TrainConfig, inputs: Inputs, fabric: Fabric, tell: Callable[[str], None]) -> None:
-    """Check what the run will read, on one rank for all."""
     selection = open_data(config.selection.data, config.class_set) if config.selection.data else None
-    require_all_sound_once(fabric, [(inputs.source, True), (inputs.target, False), (selection, True)], tell)
+    digests = digests_of(source, target, labels)
+    return Inputs(source=source, target=target, labels=labels, selection=selection, digests=digests)
 
 
 def _record_start(config: TrainConfig, run: RunDirectory, resolved: dict[str, Any], inputs: Inputs) -> None:
@@ -254,47 +248,3 @@ def batches_of(config: TrainConfig, inputs: Inputs, fabric: Fabric) -> StepBatch
         rank=fabric.global_rank,
         world_size=fabric.world_size,
     )
-
-
-def _chosen_on(config: TrainConfig) -> str:
-    on = config.selection.data
-    warning = ", target labels permitted" if config.selection.allow_target_labels else ""
-    return f"{on.dataset} {on.split}{warning}" if on else ""
-
-
-def _evaluator(
-    config: TrainConfig, engine: Engine, stop: StopRequest, tell: Callable[[str], None]
-) -> Callable[[], Scores] | None:
-    chosen_on = config.selection.data
-    if not chosen_on:
-        return None
-    pairs = open_data(chosen_on, config.class_set)
-    fabric = engine.fabric
-    if config.selection.allow_target_labels:
-        tell(
-            f"Checkpoints are compared on {chosen_on.dataset} {chosen_on.split}, which may be labels of the target domain."
-        )
-
-    def evaluate() -> Scores:
-        share = (fabric.global_rank, fabric.world_size)
-        network = _predictor(engine)
-        matrix = score(network.predict, pairs, chosen_on.size, device=network.device, share=share, should_stop=stop)
-        if fabric.world_size > 1:
-            summed = fabric.all_reduce(torch.from_numpy(matrix.counts).to(fabric.device), reduce_op="sum")
-            assert isinstance(summed, torch.Tensor)
-            matrix.counts = summed.cpu().numpy()
-        how = f"input {chosen_on.size[0]}x{chosen_on.size[1]}, fp32"
-        report = report_of(matrix, pairs, protocol="advent", how=how, predictions="run")
-        return {
-            "miou": report.miou,
-            "iou": report.iou,
-            "split": f"{pairs.name} {pairs.split}",
-            "protocol": report.protocol,
-        }
-
-    return evaluate
-
-
-def _predictor(engine: Engine) -> Predictor:
-    network = copy.deepcopy(engine.segmenter).to(memory_format=torch.contiguous_format)
-    return Predictor(network, engine.info({}), device=engine.fabric.device.type, precision="fp32")

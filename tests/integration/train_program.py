@@ -47,6 +47,7 @@ def _stop_at(moment: str) -> None:
 
 def _stop_where_told() -> None:
     """Let a stop come right before the first step, or while the selection split is scored."""
+    import esl.pipelines.selection_score as selection_score
     import esl.pipelines.train as pipeline
 
     def before(function: Any, moment: str) -> Any:
@@ -57,7 +58,7 @@ def _stop_where_told() -> None:
         return both
 
     pipeline.newest_checkpoint = before(pipeline.newest_checkpoint, "start")  # type: ignore[attr-defined]
-    pipeline.score = before(pipeline.score, "evaluation")  # type: ignore[attr-defined]
+    selection_score.score = before(selection_score.score, "evaluation")  # type: ignore[attr-defined]
 
 
 def _poison() -> None:
