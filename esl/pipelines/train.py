@@ -26,6 +26,7 @@ from esl.pipelines.run_record import (
     digests_of,
     facts_of,
     failures_recorded,
+    held_to_its_start,
     is_first_process,
     record_loss,
     refuse_changed_data,
@@ -142,6 +143,8 @@ def _train(
     inputs = open_inputs(config)
     if run.exists and not allow_data_change:
         refuse_changed_data(run, inputs.digests)
+    config, start = held_to_its_start(config, run)
+    inputs = replace(inputs, digests=inputs.digests | start)
     fabric.barrier()
     with failures_recorded(run, fabric.is_global_zero):
         read = [(inputs.source, True), (inputs.target, False), (inputs.selection, True)]

@@ -161,6 +161,11 @@ def newest_checkpoint(root: Path, say: Callable[[str], None]) -> Path | None:
     return None
 
 
+def has_checkpoints(root: Path) -> bool:
+    """Whether a run has saved anything, be it damaged or not."""
+    return bool(_folders(root))
+
+
 def damage_of(folder: Path) -> str:
     """What is wrong with a checkpoint's files by its manifest; empty when nothing is."""
     try:

@@ -11,7 +11,7 @@ import torch
 from esl.cli import main
 from esl.config import DataConfig, SelectionConfig, config_from_json
 from esl.errors import CheckpointError, ConfigError, DataError
-from esl.files import read_json
+from esl.files import read_json, sha256_of
 from esl.pipelines.evaluate import evaluate_checkpoint
 from esl.pipelines.train import TrainResult, train
 from esl.presets import ADAPTSEGNET, ADVENT, MINENT
@@ -142,6 +142,32 @@ def test_other_images_are_refused(world: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="the list changed.*--allow-data-change"):
         train(tiny_config(smaller), run)
     assert train(tiny_config(smaller), run, allow_data_change=True).state == "done"
+
+
+def crashed(world: Path, run: Path, **changes: object) -> None:
+    """Begin a run and lose it before its first checkpoint."""
+
+    def progress(done: int, total: int, note: str = "") -> None:
+        raise RuntimeError("crash")
+
+    with pytest.raises(RuntimeError, match="crash"):
+        train(tiny_config(world, save_every=99, **changes), run, progress=progress)
+
+
+def test_a_run_keeps_to_the_weights_that_it_started_from(world: Path, finished: Path, tmp_path: Path) -> None:
+    run, weights = tmp_path / "run", tmp_path / "weights.safetensors"
+    weights.write_bytes((finished / "checkpoints" / "step_000003" / "model.safetensors").read_bytes())
+    changes = {"steps": 2, "save_every": 99, "selection": SelectionConfig()}
+    crashed(world, run, init_weights=weights, steps=2, selection=SelectionConfig())
+    digests = read_json(run / "config.json")["data"]
+    assert digests["init_weights"] == sha256_of(weights)
+    with pytest.raises(CheckpointError, match=r"must go on with the weights .* this is random weights"):
+        train(tiny_config(world, **changes), run)
+    interrupted(world, run, 1, init_weights=weights, **changes)
+    weights.unlink()
+    assert train(tiny_config(world, init_weights=tmp_path / "others", **changes), run).state == "done"
+    record = read_json(run / "config.json")
+    assert (record["config"]["init_weights"], record["data"]) == (str(weights), digests)
 
 
 def test_a_run_directory_serves_one_process(world: Path, tmp_path: Path) -> None:
