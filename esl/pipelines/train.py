@@ -40,7 +40,7 @@ from esl.progress import Progress, no_progress
 from esl.store.recipes import save_recipe
 from esl.store.runs import RunDirectory, RunStatus
 from esl.training.batches import Domain, GroundTruth, StepBatches
-from esl.training.checkpoint import newest_checkpoint, sweep_partial
+from esl.training.checkpoint import newest_checkpoint, point_at, sweep_partial
 from esl.training.engine import Engine, make_fabric
 from esl.training.events import EventLog
 from esl.training.guards import StopRequest, stop_on_signals
@@ -156,6 +156,8 @@ def _train(
         position = Position() if folder is None else Position.of(folder)
         if folder is not None:
             engine.load(folder)
+            if fabric.is_global_zero:
+                point_at(folder, is_best=position.best_step == position.step)
             tell(f"Continuing from step {position.step}.")
         log.cut_after(position.step)
         if config.tensorboard and fabric.is_global_zero:

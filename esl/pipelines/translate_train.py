@@ -22,7 +22,7 @@ from esl.pipelines.run_record import Accelerator, digests_of, failures_recorded,
 from esl.progress import Progress, no_progress
 from esl.store.runs import RunDirectory, RunStatus
 from esl.training.batches import Domain, StepBatches
-from esl.training.checkpoint import newest_checkpoint, sweep_partial
+from esl.training.checkpoint import newest_checkpoint, point_at, sweep_partial
 from esl.training.engine import make_fabric
 from esl.training.guards import StopRequest, stop_on_signals
 from esl.training.log import RunLog
@@ -107,6 +107,7 @@ def _train(
         position = Position() if folder is None else Position.of(folder)
         if folder is not None:
             engine.load(folder)
+            point_at(folder, is_best=False)
             tell(f"Continuing from step {position.step}.")
         log.cut_after(position.step)
         facts = {"kind": KIND, "config": config.to_json(), "data": digests, "resolved": resolved, **versions()}

@@ -101,11 +101,19 @@ def write_checkpoint(
             f"A checkpoint must be writable in full: {final} was not ({error.strerror or error}). Free disk space and "
             "run the same command again; the checkpoint before it is whole."
         ) from error
-    if is_best:
-        write_text(root / BEST, final.name + "\n")
-    write_text(root / LATEST, final.name + "\n")
+    point_at(final, is_best=is_best)
     _drop_others(root, keep)
     return final
+
+
+def point_at(folder: Path, *, is_best: bool) -> None:
+    """Let LATEST (and BEST) name a checkpoint, unless they do.
+
+    A resume does it for the one that it goes on from: its run may have been killed between the folder and the pointers.
+    """
+    for pointer in (BEST, LATEST) if is_best else (LATEST,):
+        if _pointed(folder.parent, pointer) != folder.name:
+            write_text(folder.parent / pointer, folder.name + "\n")
 
 
 def _unused(final: Path) -> Path:

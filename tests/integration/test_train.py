@@ -127,6 +127,16 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_used(
     assert metrics_of(run) == metrics_of(finished)
 
 
+def test_a_kill_between_a_checkpoint_and_its_pointers_is_made_up_for(world: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(tiny_config(world, steps=3), run)
+    (run / "checkpoints" / "LATEST").write_text("step_000002\n")
+    (run / "checkpoints" / "BEST").unlink()
+    train(tiny_config(world, steps=3), run)
+    for pointer in ("LATEST", "BEST"):
+        assert (run / "checkpoints" / pointer).read_text() == "step_000003\n"
+
+
 def test_a_changed_setting_is_refused_with_the_difference(world: Path, finished: Path) -> None:
     with pytest.raises(ConfigError, match=r"lr: 0\.001 -> 0\.002"):
         train(tiny_config(world, lr=2e-3), finished)

@@ -14,6 +14,7 @@ from esl.training.checkpoint import (
     load_optimizer_tensors,
     newest_checkpoint,
     optimizer_tensors,
+    point_at,
     save_checkpoint,
     sweep_partial,
 )
@@ -37,6 +38,19 @@ def test_the_newest_two_and_the_best_are_kept(tmp_path: Path) -> None:
     assert names(tmp_path) == ["step_000002", "step_000004", "step_000005"]
     assert (tmp_path / "LATEST").read_text() == "step_000005\n"
     assert (tmp_path / "BEST").read_text() == "step_000002\n"
+
+
+def test_pointers_that_a_kill_left_behind_are_brought_up_to_a_checkpoint(tmp_path: Path) -> None:
+    first, second = save(tmp_path, 1, is_best=True), save(tmp_path, 2)
+    (tmp_path / "LATEST").unlink()
+    point_at(second, is_best=False)
+    assert [(tmp_path / name).read_text() for name in ("LATEST", "BEST")] == ["step_000002\n", "step_000001\n"]
+    point_at(second, is_best=True)
+    assert (tmp_path / "BEST").read_text() == "step_000002\n"
+    written = (tmp_path / "BEST").stat().st_mtime_ns
+    point_at(second, is_best=True)
+    assert (tmp_path / "BEST").stat().st_mtime_ns == written
+    assert not damage_of(first)
 
 
 def test_saving_a_step_again_never_deletes_it_first(tmp_path: Path) -> None:
