@@ -10,6 +10,7 @@ from esl.data.dataset import PairDataset
 from esl.models.predictor import Predictor
 from esl.pipelines.evaluate import report_of
 from esl.pipelines.scoring import score
+from esl.training.agreement import take_buffers_of_first
 from esl.training.engine import Engine
 from esl.training.guards import StopRequest
 from esl.training.loop import Scores
@@ -37,6 +38,7 @@ def evaluator(
 
     def evaluate() -> Scores:
         share = (fabric.global_rank, fabric.world_size)
+        take_buffers_of_first(engine.segmenter, fabric.world_size)
         network = predictor_of(engine)
         matrix = score(network.predict, pairs, size, device=network.device, share=share, should_stop=stop)
         if fabric.world_size > 1:

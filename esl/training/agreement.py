@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 from esl.training.step import Batch
 
@@ -25,6 +25,15 @@ def largest(mine: int, ranks: int, device: torch.device) -> int:
     value = torch.tensor(mine, device=device)
     dist.all_reduce(value, op=dist.ReduceOp.MAX)
     return int(value)
+
+
+def take_buffers_of_first(network: nn.Module, ranks: int) -> None:
+    """Give each rank the first one's running statistics, which are those that a checkpoint keeps.
+
+    A rank adds the statistics of its own images; they are evened out at the next update only.
+    """
+    for buffer in network.buffers() if ranks > 1 else ():
+        dist.broadcast(buffer, src=0)
 
 
 def culprits(losses: Iterable[Tensor], batches: Iterable[Batch], ranks: int) -> str:

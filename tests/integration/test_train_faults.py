@@ -18,12 +18,13 @@ import torch
 from safetensors.torch import load_file
 
 from esl.config import SelectionConfig, TrainConfig, config_to_json
+from esl.pipelines.evaluate import evaluate_checkpoint
 from esl.pipelines.train import train
 from esl.presets import ADVENT
 from esl.store.runs import RunDirectory
 from esl.training.guards import LostProcessError
 from esl.training.order import image_at, position_of
-from tests.integration.training_world import make_world, metrics_of, tiny_config, weights_of
+from tests.integration.training_world import SIZE, make_world, metrics_of, tiny_config, weights_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -178,6 +179,19 @@ def test_two_ranks_equal_one_process_with_the_doubled_batch(world: Path, tmp_pat
             torch.testing.assert_close(two[key], value, rtol=0, atol=1e-5, msg=key)
     scores = [[m["miou"] for m in metrics_of(tmp_path / r) if m["kind"] == "evaluation"] for r in ("one", "ranks")]
     assert scores[0] == pytest.approx(scores[1], abs=0.02)
+
+
+def test_ranks_score_the_network_that_they_keep(world: Path, tmp_path: Path) -> None:
+    config = tiny_config(world, steps=12, schedule_steps=24, lr=5e-3, save_every=12)
+    # Each rank's running statistics are of its own images.
+    config = replace(config, network=replace(config.network, batch_norm="batch"))
+    ranks = start(config, tmp_path / "run", devices=2)
+    _, said = ranks.communicate(timeout=300)
+    assert ranks.returncode == 0, said
+    last = tmp_path / "run" / "checkpoints" / "step_000012"
+    kept = evaluate_checkpoint(last, dataset="camvid", root=world, split="day_test", size=SIZE, precision="fp32")
+    scored = [m["iou"] for m in metrics_of(tmp_path / "run") if m["kind"] == "evaluation"]
+    assert scored[-1] == pytest.approx(list(kept.iou), abs=1e-4)
 
 
 def test_a_loss_gone_wrong_in_one_rank_stops_all(world: Path, tmp_path: Path) -> None:
