@@ -43,6 +43,8 @@ def resolve_checkpoint(path: Path | str, *, prefer: Literal["best", "latest"] = 
 def list_checkpoints(folder: Path | str) -> list[Path]:
     """Every checkpoint in a run, its `checkpoints` folder, or a folder of `.safetensors` files, by the numbers in their names.
 
+    A step that was saved again has the same weights twice: only its last folder is one of them.
+
     Raises:
         CheckpointError: there is none.
     """
@@ -54,7 +56,8 @@ def list_checkpoints(folder: Path | str) -> list[Path]:
         raise CheckpointError(
             f"A folder of checkpoints must hold step_* folders or .safetensors files with their .json; {folder} has none."
         )
-    return sorted(found, key=lambda p: ([int(number) for number in re.findall(r"\d+", p.name)], p.name))
+    ordered = sorted(found, key=lambda p: ([int(number) for number in re.findall(r"\d+", p.name)], p.name))
+    return list({p.name.partition(".")[0]: p for p in ordered}.values()) if kept else ordered
 
 
 def _follow(checkpoints: Path, pointer: str) -> Path:

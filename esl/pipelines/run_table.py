@@ -15,6 +15,7 @@ from typing import Any
 
 from esl.config.codec import flat_json
 from esl.errors import ConfigError, DataError
+from esl.files import PARTIAL_SUFFIX
 from esl.pipelines.samples import PHOTO, sample_name, sample_steps
 from esl.store.predictions import MANIFEST_NAME
 from esl.store.runs import RunDirectory, experiment_of, find_run, runs_in
@@ -261,7 +262,8 @@ def _checkpoints(run: RunDirectory) -> list[Row]:
     if not run.checkpoints_dir.is_dir():
         return []
     marks = {name: _text(run.checkpoints_dir / name) for name in ("LATEST", "BEST")}
-    folders = sorted(p for p in run.checkpoints_dir.glob("step_*") if p.is_dir() and "." not in p.name)
+    found = run.checkpoints_dir.glob("step_*")
+    folders = sorted(p for p in found if p.is_dir() and not p.name.endswith(PARTIAL_SUFFIX))
     return [
         {"name": p.name, "is_latest": marks["LATEST"] == p.name, "is_best": marks["BEST"] == p.name} for p in folders
     ]

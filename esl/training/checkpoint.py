@@ -57,7 +57,7 @@ def save_checkpoint(
         tensors: other files, by name without `.safetensors`.
         state: plain values for `state.json`.
         is_best: whether BEST shall name it.
-        keep: how many of the newest stay, this one among them.
+        keep: of how many steps the newest stay, this one among them.
 
     Raises:
         DataError: it cannot be written; the checkpoints before it are as they were.
@@ -117,15 +117,17 @@ def point_at(folder: Path, *, is_best: bool) -> None:
 
 
 def _unused(final: Path) -> Path:
-    """`final`, or a name that sorts right behind it: a whole checkpoint is never deleted to make room for its own step."""
-    names = [final, *(final.with_name(f"{final.name}.{again}") for again in range(1, 100))]
-    return next(name for name in names if not name.exists())
+    """`final`, or a name that sorts right behind its step's: a whole checkpoint is never deleted to make room for its own step."""
+    ends = [again for step, again in map(_parts, _folders(final.parent)) if step == final.name]
+    last = max((int(again) for again in ends if again.isdigit()), default=0)
+    return final.with_name(f"{final.name}.{last + 1}") if ends else final
 
 
 def _drop_others(root: Path, keep: int) -> None:
-    """Keep the newest ones and the best."""
+    """Keep the newest ones, each of another step, and the best."""
     folders = _folders(root)
-    kept = {_pointed(root, BEST), *(folder.name for folder in folders[:keep])}
+    last_of_step = {_parts(folder)[0]: folder.name for folder in reversed(folders)}
+    kept = {_pointed(root, BEST), *list(last_of_step.values())[-keep:]}
     for folder in folders:
         if folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
@@ -134,7 +136,18 @@ def _drop_others(root: Path, keep: int) -> None:
 def _folders(root: Path) -> list[Path]:
     """Finished checkpoints, newest first."""
     found = (p for p in root.glob(_PATTERN) if p.is_dir() and not p.name.endswith(PARTIAL_SUFFIX))
-    return sorted(found, key=lambda p: (len(p.name.partition(".")[0]), p.name), reverse=True)  # 1000000 after 999999
+    return sorted(found, key=_age, reverse=True)
+
+
+def _age(folder: Path) -> tuple[int, str, int, str]:
+    step, again = _parts(folder)
+    return len(step), step, len(again), again  # 1000000 after 999999
+
+
+def _parts(folder: Path) -> tuple[str, str]:
+    """`step_000200.1`, the second folder of a step -> `step_000200` and `1`."""
+    step, _, again = folder.name.partition(".")
+    return step, again
 
 
 def _pointed(root: Path, pointer: str) -> str:

@@ -90,6 +90,7 @@ class Loop:
         self.config, self.fabric = engine.config, engine.fabric
         self.status = RunStatus()
         self.last_good = run.checkpoints_dir / "LATEST" if position.step else Path("none yet")
+        self._saved = (position.step, position.is_evaluated) if position.step else None
         self._heartbeat, self._rate_since = 0.0, (time.monotonic(), position.step)
 
     def __call__(self, status: RunStatus) -> RunStatus:
@@ -230,6 +231,8 @@ class Loop:
 
     def _save(self, *, is_best: bool = False) -> None:
         position = self.position
+        if self._saved == (position.step, position.is_evaluated):  # a stop right after a checkpoint
+            return
         self._beat("stopping" if self.stop else "running", force=True, phase="saving")
         if self.fabric.is_global_zero:
             provenance = {"run": self.run.path.name, "step": position.step, **self.facts.get("provenance", {})}
@@ -245,6 +248,7 @@ class Loop:
             )
             self._show()
             self.sample(position.step)
+        self._saved = (position.step, position.is_evaluated)
         self.fabric.barrier()
 
     def _show(self) -> None:

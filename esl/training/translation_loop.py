@@ -32,6 +32,7 @@ class TranslationLoop:
         self.facts, self.log, self.stop, self.progress = facts, log, stop, progress
         self.config = engine.config
         self.last_good = run.checkpoints_dir / "LATEST" if position.step else Path("none yet")
+        self._saved_step = position.step or -1
         self._status, self._heartbeat = RunStatus(), 0.0
         self._since = (time.monotonic(), position.step)
 
@@ -93,6 +94,8 @@ class TranslationLoop:
         position.sums, position.num_summed = {}, 0
 
     def _save(self) -> None:
+        if self._saved_step == self.position.step:  # a stop right after a checkpoint
+            return
         self._beat("stopping" if self.stop else "running", phase="saving")
         self.last_good = write_checkpoint(
             self.run.checkpoints_dir,
@@ -101,6 +104,7 @@ class TranslationLoop:
             tensors=self.engine.tensors(),
             state={**asdict(self.position), **self.facts},
         )
+        self._saved_step = self.position.step
 
     def _rate(self) -> float:
         began, step = self._since

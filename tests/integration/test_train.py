@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ from esl.cli import main
 from esl.config import DataConfig, SelectionConfig, config_from_json
 from esl.errors import CheckpointError, ConfigError, DataError
 from esl.files import read_json, sha256_of
+from esl.metrics.confusion import ConfusionMatrix
+from esl.models.checkpoint_paths import list_checkpoints
 from esl.pipelines.evaluate import evaluate_checkpoint
+from esl.pipelines.scoring import score
 from esl.pipelines.train import TrainResult, train
 from esl.presets import ADAPTSEGNET, ADVENT, MINENT
 from esl.store.runs import RunDirectory
@@ -125,6 +129,32 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_used(
     assert any("step 4" in s for s in said)
     assert weights_of(run) == weights_of(finished)
     assert metrics_of(run) == metrics_of(finished)
+
+
+def test_a_stop_right_after_a_checkpoint_saves_it_once(world: Path, tmp_path: Path) -> None:
+    run, stop = tmp_path / "run", StopRequest()
+    interrupted(world, run, 2, selection=SelectionConfig())
+    stop.ask(143)
+    assert train(tiny_config(world, selection=SelectionConfig()), run, stop=stop).step == 2
+    assert [path.name for path in (run / "checkpoints").glob("step_*")] == ["step_000002"]
+
+
+def test_a_stop_during_an_evaluation_leaves_one_checkpoint_of_its_step(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, stop = tmp_path / "run", StopRequest()
+
+    def stopped(*told: Any, **options: Any) -> ConfusionMatrix:
+        stop.ask(143)
+        return score(*told, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("esl.pipelines.selection_score.score", stopped)
+        assert train(tiny_config(world, steps=3), run, stop=stop).state == "stopped"
+    assert not read_json(run / "checkpoints" / "step_000003" / "state.json")["is_evaluated"]
+    train(tiny_config(world, steps=3), run)
+    assert [path.name for path in list_checkpoints(run)] == ["step_000002", "step_000003.1"]
+    assert not (run / "checkpoints" / "step_000003").exists()
 
 
 def test_a_kill_between_a_checkpoint_and_its_pointers_is_made_up_for(world: Path, tmp_path: Path) -> None:

@@ -70,6 +70,11 @@ def test_a_run_says_everything_about_itself(world: Path, finished: Path) -> None
     assert "optim.safetensors" in weights_of(finished)
 
 
+def test_a_stop_right_after_a_checkpoint_saves_it_once(world: Path, tmp_path: Path) -> None:
+    stopped_after(2, tiny(world), tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").glob("step_*")] == ["step_000002"]
+
+
 @pytest.mark.parametrize("step", [1, 3])
 def test_a_stopped_run_ends_with_the_same_bytes(world: Path, finished: Path, tmp_path: Path, step: int) -> None:
     assert stopped_after(step, tiny(world), tmp_path / "run").exit_code == 143

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from esl.classes import CITYSCAPES_16, CITYSCAPES_19
 from esl.errors import CheckpointError
 from esl.files import read_json, sha256_of, write_json
-from esl.models.checkpoint_paths import resolve_checkpoint
+from esl.models.checkpoint_paths import list_checkpoints, resolve_checkpoint
 from esl.models.weights import NetworkInfo, load_network, read_info, save_network
 from tests.unit.models.conftest import SaveTiny
 
@@ -133,6 +133,13 @@ def test_resolve_takes_file_json_folder_and_run(save_tiny: SaveTiny, tmp_path: P
     (run / "checkpoints" / "BEST").write_text("step_10")
     assert resolve_checkpoint(run).parent.name == "step_10"
     assert resolve_checkpoint(run, prefer="latest") == latest
+
+
+def test_a_step_that_was_saved_again_is_listed_once(tmp_path: Path) -> None:
+    for name in ("step_000100", "step_000020.1", "step_000020", "step_1000000", "step_000200.partial"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    names = [path.name for path in list_checkpoints(tmp_path)]
+    assert names == ["step_000020.1", "step_000100", "step_1000000"]
 
 
 @pytest.mark.parametrize("target", ["../../../etc", "step_99", "", "/etc/passwd"])

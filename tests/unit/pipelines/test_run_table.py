@@ -64,6 +64,15 @@ def test_detail_has_config_checkpoints_warnings_and_size(tmp_path: Path) -> None
     assert RunTable(tmp_path).log_tail("a", 1) == ["Warning: d_main is low"]
 
 
+def test_a_step_that_was_saved_again_is_listed_and_marked(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "a")
+    for name in ("step_000003", "step_000003.1", "step_000004.partial"):
+        (run.checkpoints_dir / name).mkdir(parents=True)
+    (run.checkpoints_dir / "LATEST").write_text("step_000003.1\n")
+    shown = {c["name"]: c["is_latest"] for c in RunTable(tmp_path).detail("a")["checkpoints"]}
+    assert shown == {"step_000003": False, "step_000003.1": True}
+
+
 def test_metrics_come_in_pieces_and_again_from_the_start_after_a_cut(tmp_path: Path) -> None:
     run = make_run(tmp_path, "a")
     table = RunTable(tmp_path)

@@ -53,11 +53,20 @@ def test_pointers_that_a_kill_left_behind_are_brought_up_to_a_checkpoint(tmp_pat
     assert not damage_of(first)
 
 
-def test_saving_a_step_again_never_deletes_it_first(tmp_path: Path) -> None:
-    first, second = save(tmp_path, 3), save(tmp_path, 3)
+def test_saving_a_step_again_never_deletes_it_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = save(tmp_path, 3, is_best=True)
+    monkeypatch.setattr(checkpoint, "_drop_others", lambda root, keep: None)  # killed before it
+    second = save(tmp_path, 3)
     assert first != second
     assert names(tmp_path) == ["step_000003", "step_000003.1"]
     assert newest_checkpoint(tmp_path, print) == second
+
+
+def test_as_many_steps_are_kept_as_were_asked_for(tmp_path: Path) -> None:
+    for step in (1, *[2] * 12):
+        newest = save(tmp_path, step)
+        assert newest_checkpoint(tmp_path, print) == newest
+    assert names(tmp_path) == ["step_000001", "step_000002.11"]
 
 
 def test_a_million_comes_after_what_is_below_it(tmp_path: Path) -> None:
