@@ -159,7 +159,7 @@ def _train(
             if fabric.is_global_zero:
                 point_at(folder, is_best=position.best_step == position.step)
             tell(f"Continuing from step {position.step}.")
-        log.cut_after(position.step)
+        log.cut_after(position.step, is_evaluated=position.is_evaluated)
         if config.tensorboard and fabric.is_global_zero:
             log.events = EventLog(run.path / "tensorboard", position.step, tell)
             log.events.numbers({"kind": "pseudo_labels", "step": position.step, **known_quality(inputs.labels)})

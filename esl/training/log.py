@@ -43,12 +43,12 @@ class RunLog:
         if self.enabled:
             _append(self.log_path, f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message}\n")
 
-    def cut_after(self, step: int) -> None:
-        """Remove lines beyond `step`, and a line that was cut short."""
+    def cut_after(self, step: int, *, is_evaluated: bool = True) -> None:
+        """Remove lines beyond `step`, its evaluation where that is to be made again, and a line that was cut short."""
         if not self.enabled or not self.metrics_path.is_file():
             return
         lines = self.metrics_path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if _is_whole(line) and json.loads(line)["step"] <= step]
+        kept = [line for line in lines if _is_whole(line) and _is_before(json.loads(line), step, is_evaluated)]
         if kept != lines:
             with atomic_writer(self.metrics_path) as stream:
                 stream.write("".join(kept).encode())
@@ -67,6 +67,11 @@ def _append(path: Path, text: str) -> None:
         raise DataError(
             f"The run's record must be writable: {path} was not ({error}). Free disk space; the last checkpoint is whole."
         ) from error
+
+
+def _is_before(values: Mapping[str, Any], step: int, is_evaluated: bool) -> bool:
+    is_due = values.get("kind") == "evaluation" and not is_evaluated
+    return bool(values["step"] < step or (values["step"] == step and not is_due))
 
 
 def _is_whole(line: str) -> bool:

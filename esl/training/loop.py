@@ -54,6 +54,11 @@ class Position:
         values = read_json(folder / "state.json")
         return Position(**{k: values[k] for k in asdict(Position())})
 
+    def add(self, losses: Mapping[str, float]) -> None:
+        """Count an update's losses. `sums` takes their order: those of a checkpoint come back sorted by name."""
+        self.sums = {k: self.sums.get(k, 0.0) + losses.get(k, 0.0) for k in [*losses, *self.sums]}
+        self.num_summed += 1
+
 
 class Loop:
     """One run from where it is to its end."""
@@ -142,9 +147,7 @@ class Loop:
         position.num_without_labels += round(
             values.pop("images_without_labels") * len(batches) * self.fabric.world_size
         )
-        for name, value in values.items():
-            position.sums[name] = position.sums.get(name, 0.0) + value
-        position.num_summed += 1
+        position.add(values)
 
     @property
     def _is_stopping(self) -> bool:

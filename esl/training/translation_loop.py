@@ -65,9 +65,7 @@ class TranslationLoop:
         engine.generator_adam.step()
         engine.judge_adam.step()
         position.step += 1
-        position.num_summed += 1
-        for name, value in values.items():
-            position.sums[name] = position.sums.get(name, 0.0) + value
+        position.add(values)
 
     def _checked(self, values: Mapping[str, torch.Tensor], batch: Batch) -> dict[str, float]:
         numbers = torch.stack([v.float() for v in values.values()]).tolist()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from esl.cli import main
-from esl.config import DataConfig, SelectionConfig, config_from_json
+from esl.config import DataConfig, SelectionConfig, TrainConfig, config_from_json
 from esl.errors import CheckpointError, ConfigError, DataError
 from esl.files import read_json, sha256_of
 from esl.metrics.confusion import ConfusionMatrix
@@ -81,7 +81,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(world: Path, finished: Path, tm
     end = train(tiny_config(world, num_workers=2), run)
     assert end.state == "done"
     assert weights_of(run) == weights_of(finished)
-    assert metrics_of(run) == metrics_of(finished)
+    assert [list(line.items()) for line in metrics_of(run)] == [list(line.items()) for line in metrics_of(finished)]
 
 
 def test_a_cache_of_resized_images_changes_no_number(world: Path, finished: Path, tmp_path: Path) -> None:
@@ -139,10 +139,8 @@ def test_a_stop_right_after_a_checkpoint_saves_it_once(world: Path, tmp_path: Pa
     assert [path.name for path in (run / "checkpoints").glob("step_*")] == ["step_000002"]
 
 
-def test_a_stop_during_an_evaluation_leaves_one_checkpoint_of_its_step(
-    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, stop = tmp_path / "run", StopRequest()
+def stopped_in_evaluation(config: TrainConfig, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = StopRequest()
 
     def stopped(*told: Any, **options: Any) -> ConfusionMatrix:
         stop.ask(143)
@@ -150,11 +148,23 @@ def test_a_stop_during_an_evaluation_leaves_one_checkpoint_of_its_step(
 
     with monkeypatch.context() as patched:
         patched.setattr("esl.pipelines.selection_score.score", stopped)
-        assert train(tiny_config(world, steps=3), run, stop=stop).state == "stopped"
-    assert not read_json(run / "checkpoints" / "step_000003" / "state.json")["is_evaluated"]
-    train(tiny_config(world, steps=3), run)
+        assert train(config, run, stop=stop).state == "stopped"
+    folder = list_checkpoints(run)[-1]
+    assert not read_json(folder / "state.json")["is_evaluated"]
+
+
+def test_a_stop_during_an_evaluation_leaves_one_checkpoint_and_one_score_of_its_step(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, config = tmp_path / "run", tiny_config(world, steps=3)
+    stopped_in_evaluation(config, run, monkeypatch)
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="crash"):
+        patched.setattr("esl.training.loop.save_checkpoint", crash)
+        train(config, run)
+    train(config, run)
     assert [path.name for path in list_checkpoints(run)] == ["step_000002", "step_000003.1"]
     assert not (run / "checkpoints" / "step_000003").exists()
+    assert [line["step"] for line in metrics_of(run) if line["kind"] == "evaluation"] == [3]
 
 
 def test_a_kill_between_a_checkpoint_and_its_pointers_is_made_up_for(world: Path, tmp_path: Path) -> None:
@@ -184,14 +194,14 @@ def test_other_images_are_refused(world: Path, tmp_path: Path) -> None:
     assert train(tiny_config(smaller), run, allow_data_change=True).state == "done"
 
 
+def crash(*told: Any, **options: Any) -> None:
+    raise RuntimeError("crash")
+
+
 def crashed(world: Path, run: Path, **changes: object) -> None:
     """Begin a run and lose it before its first checkpoint."""
-
-    def progress(done: int, total: int, note: str = "") -> None:
-        raise RuntimeError("crash")
-
     with pytest.raises(RuntimeError, match="crash"):
-        train(tiny_config(world, save_every=99, **changes), run, progress=progress)
+        train(tiny_config(world, save_every=99, **changes), run, progress=crash)
 
 
 def test_a_run_keeps_to_the_weights_that_it_started_from(world: Path, finished: Path, tmp_path: Path) -> None:

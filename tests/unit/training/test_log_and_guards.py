@@ -38,6 +38,15 @@ def test_lines_beyond_the_checkpoint_and_a_cut_line_go(tmp_path: Path) -> None:
     assert (tmp_path / "log.txt").read_text().endswith(" hello\n")
 
 
+def test_an_evaluation_that_is_to_be_made_again_goes(tmp_path: Path) -> None:
+    log = RunLog(tmp_path / "m.jsonl", tmp_path / "log.txt")
+    for kind, step in (("evaluation", 1), ("train", 2), ("evaluation", 2), ("evaluation", 3)):
+        log.metrics({"kind": kind, "step": step})
+    for is_evaluated, kept in ((True, 3), (False, 2)):
+        log.cut_after(2, is_evaluated=is_evaluated)
+        assert len((tmp_path / "m.jsonl").read_text().splitlines()) == kept
+
+
 def test_a_rank_that_is_not_the_first_writes_nothing(tmp_path: Path) -> None:
     log = RunLog(tmp_path / "m.jsonl", tmp_path / "log.txt", enabled=False)
     log.metrics({"step": 1})
