@@ -63,6 +63,7 @@ def reproduce(
     from esl.pipelines.study import FIGURES, method_of_labels, trials_of
     from esl.pipelines.study_places import StudyPlaces
     from esl.pipelines.study_plan import Rate, describe_plan
+    from esl.training.guards import StopRequest
 
     trials = trials_of(table, preset, seeds, methods, strategies)
     wants_figures = table in (*FIGURES, "paper")
@@ -82,10 +83,14 @@ def reproduce(
         print(describe_plan(trials, places, known if steps_per_second > 0 else None))
         print("The same command without --dry-run runs it.")
         return 0
+    stop = StopRequest()
     found = run_study(
-        trials, places, accelerator=device, with_stores=table in FIGURES, progress_of=ProgressLine,
+        trials, places, accelerator=device, with_stores=table in FIGURES, progress_of=ProgressLine, stop=stop,
         say=lambda text: print(text, file=sys.stderr),
     )  # fmt: skip
+    if stop:
+        print("Stopped; no table is written. The same command goes on.", file=sys.stderr)
+        return stop.exit_code
     drawn = next((places.store_of(t) for t in trials if t.strategy == "esl" and places.store_of(t).exists()), None)
     if wants_figures and drawn is not None:
         _draw(drawn, ThresholdRule(), out / f"{trials[0].benchmark}_figures")

@@ -20,6 +20,7 @@ from esl.pipelines.study_plan import describe_plan, measured_rate
 from esl.presets import placed, preset, with_data_root
 from esl.store.experiments import ExperimentRow, write_row
 from esl.training.class_balanced import class_balanced_labels
+from esl.training.guards import StopRequest
 from tests.commands import require_parses
 from tests.unit.data.trees import make_cityscapes, make_gta5
 from tests.unit.pipelines.stored_world import fill_store
@@ -298,3 +299,23 @@ def test_a_study_runs_to_tables_and_skips_what_is_done(
     assert (row["merged"]["flat"], row["merged"]["sky"]) == (25.0, None)
     assert main(command) == 0
     assert len(calls) == 6
+
+
+@pytest.mark.parametrize("table", ["table1", "paper", "figure1"])
+def test_a_stopped_study_ends_with_the_signals_code_and_writes_nothing(
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(config: object, run: Path, *, stop: StopRequest, **more: object) -> Any:
+        stop.ask(143)
+        return type("Stopped", (), {"state": "stopped"})()
+
+    monkeypatch.setattr("esl.pipelines.reproduce.train", stopped)
+    monkeypatch.setattr("esl.cli.reproduce._draw", lambda *arguments: pytest.fail("nothing is drawn"))
+    esl = Trial(benchmark="demo", method="advent", strategy="esl", seed=1)
+    places = StudyPlaces(work_dir=tmp_path / "w", rows_dir=tmp_path / "r")
+    fill_store(places.store_of(esl))
+    command = ["reproduce", table, "--preset", "demo_advent_esl", "--seeds", "1"]
+    command += ["--work", str(places.work_dir), "--rows", str(places.rows_dir), "--out", str(tmp_path / "o")]
+    assert main(command) == 143
+    assert not (tmp_path / "o").exists()
+    assert "The same command goes on." in capsys.readouterr().err
