@@ -11,15 +11,14 @@ from typing import Any
 
 from esl.config import TrainConfig
 from esl.config.form import command_flags
-from esl.files import read_json
 from esl.pipelines.row_facts import audited_labels, provenance, scores_in_percent
 from esl.pipelines.run_record import Accelerator
+from esl.pipelines.same_inputs import hold_to_translation, require_same_inputs
 from esl.pipelines.same_labels import finished_twin
 from esl.pipelines.self_train import ProgressOf, SelfTraining, self_train
 from esl.pipelines.study import Trial, scored_on
 from esl.pipelines.study_places import StudyPlaces
 from esl.pipelines.train import train
-from esl.pipelines.translate_apply import MANIFEST
 from esl.presets import preset
 from esl.progress import no_progress
 from esl.store.experiments import ExperimentRow, read_rows, write_row
@@ -27,7 +26,12 @@ from esl.training.guards import StopRequest, stop_on_signals
 
 
 def missing(trials: Sequence[Trial], places: StudyPlaces, *, with_stores: bool = False) -> list[Trial]:
-    """Trials without a row, or (`with_stores`) whose store is gone, in their order."""
+    """Trials without a row, or (`with_stores`) whose store is gone, in their order.
+
+    Raises:
+        ConfigError: rows are there that these trials cannot be compared with.
+    """
+    require_same_inputs(trials, places)
     return [
         trial
         for trial in trials
@@ -77,6 +81,7 @@ def _run(
     say: Callable[[str], None],
 ) -> None:
     began = time.monotonic()
+    hold_to_translation(trial, places)
     baseline = places.run_of(trial)
     result = train(
         places.config(trial.baseline),
@@ -167,7 +172,7 @@ def _row(
         pseudo_labels=labels,
         provenance={
             **provenance(run),
-            **({"translated": _generator(places.translated)} if trial.is_translated else {}),
+            **({"translated": places.generator} if trial.is_translated else {}),
             "wall_seconds": round(seconds, 1),
             "command": command_of(trial, places),
         },
@@ -182,11 +187,6 @@ def _row_like(twin: ExperimentRow, trial: Trial, places: StudyPlaces) -> Experim
         setting=places.setting(trial),
         provenance={**twin.provenance, "command": command_of(trial, places), "same_labels_as": twin.key},
     )
-
-
-def _generator(translated: Path) -> str:
-    """Digest of the weights that made a translated set."""
-    return str(read_json(translated / MANIFEST)["generator"])
 
 
 def command_of(trial: Trial, places: StudyPlaces) -> str:

@@ -23,6 +23,8 @@ NU_SWEEP = (0.05, 0.15, 0.2, 0.3)
 """nu* of Table 5 beside the default 0.1."""
 MU_SWEEP = (0.5, 0.7, 0.8, 0.95, 1.0)
 """mu* of the same sweep for SSL, which the paper does not have, beside the default 0.9; at 1 the medians stand alone."""
+SWEPT = ("nu_star", "mu_star")
+"""In a row's setting they are points of a sweep; whatever else stands there makes another experiment."""
 
 _SCORED_ON: Mapping[str, DataConfig] = {
     "demo": DataConfig(dataset="demo", split="target_val", size=(256, 512)),

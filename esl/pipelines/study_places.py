@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from esl.config import TrainConfig
+from esl.files import read_json
 from esl.pipelines.study import Trial
-from esl.pipelines.translate_apply import on_translated_source, require_translated
+from esl.pipelines.translate_apply import MANIFEST, on_translated_source, require_translated
 from esl.presets import with_data_root
 from esl.store.experiments import row_key
 
@@ -36,13 +37,23 @@ class StudyPlaces:
             config = on_translated_source(config, self.translated)
         return replace(config, init_weights=self.init_weights) if self.init_weights != Path() else config
 
+    @property
+    def generator(self) -> str:
+        """Digest of the weights that made the translated images; empty where there are none."""
+        manifest = self.translated / MANIFEST
+        return str(read_json(manifest).get("generator", "")) if manifest.is_file() else ""
+
+    def folder_of(self, trial: Trial) -> Path:
+        """What a trial leaves: its run, or with pseudo-labels its experiment."""
+        return self.work_dir / trial.benchmark / trial.name
+
     def run_of(self, trial: Trial) -> Path:
         """The run of a trial's baseline."""
-        return self.work_dir / trial.benchmark / trial.baseline.name / "run"
+        return self.folder_of(trial.baseline) / "run"
 
     def experiment_of(self, trial: Trial) -> Path:
         """The experiment of a trial with pseudo-labels."""
-        return self.work_dir / trial.benchmark / trial.name
+        return self.folder_of(trial)
 
     def row_of(self, trial: Trial) -> Path:
         """Where a trial's row is or will be."""

@@ -319,3 +319,45 @@ def test_a_stopped_study_ends_with_the_signals_code_and_writes_nothing(
     assert main(command) == 143
     assert not (tmp_path / "o").exists()
     assert "The same command goes on." in capsys.readouterr().err
+
+
+def test_trials_on_other_translated_images_are_neither_skipped_nor_paired_nor_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row, a twin's row or a run of one translation says nothing of another one."""
+    out = tmp_path / "translated"
+    made = {"dataset": "demo", "split": "source_train", "direction": "to_target", "complete": True, "generator": "new"}
+    write_json(out / "manifest.json", made)
+    places = StudyPlaces(work_dir=tmp_path / "w", rows_dir=tmp_path / "rows", translated=out)
+    it = Trial(benchmark="demo", method="advent", strategy="it", seed=1)
+    same = replace(it, strategy="median+it")
+    done = replace(it, strategy="esl+it", setting={"nu_star": 0.0})
+    row = ExperimentRow(
+        benchmark="demo", method="advent", strategy="it", seed=1, class_set="cityscapes19", split="x", protocol="p",
+        iou=(), miou=1.0, steps=1, provenance={"translated": "old"},
+    )  # fmt: skip
+    fill_store(places.store_of(done))
+    for old, trials in (
+        (row, [it]),
+        (row, [replace(it, seed=2)]),
+        (replace(row, strategy="esl+it", setting={"nu_star": 0.0}), [done, same]),
+    ):
+        path = write_row(places.rows_dir, old)
+        with pytest.raises(ConfigError, match=r"old.*new.*--rows"):
+            reproduce(trials, places)
+        assert missing(trials, replace(places, overrides={"steps": 5})) == trials, "another experiment"
+        write_row(places.rows_dir, replace(old, provenance={"translated": "new"}))
+        assert missing(trials, places) == [t for t in trials if not places.row_of(t).exists()]
+        path.unlink()
+    assert missing([replace(it, strategy="none")], places)
+
+    def train_instead(*arguments: object, **settings: object) -> None:
+        raise DataError("trains")
+
+    monkeypatch.setattr("esl.pipelines.reproduce.train", train_instead)
+    for _ in range(2):
+        with pytest.raises(DataError, match="trains"):
+            reproduce([it], places)
+    write_json(out / "manifest.json", made | {"generator": "newer"})
+    with pytest.raises(ConfigError, match=r"new.*newer.*--work"):
+        reproduce([it], places)
