@@ -22,6 +22,7 @@ from esl.pipelines.train import train
 from esl.presets import preset
 from esl.progress import no_progress
 from esl.store.experiments import ExperimentRow, read_rows, write_row
+from esl.store.runs import EXPERIMENT_FILE
 from esl.training.guards import StopRequest, stop_on_signals
 
 
@@ -80,9 +81,10 @@ def _run(
     stop: StopRequest,
     say: Callable[[str], None],
 ) -> None:
-    began = time.monotonic()
     hold_to_translation(trial, places)
     baseline = places.run_of(trial)
+    own_work = places.experiment_of(trial) / EXPERIMENT_FILE if trial.has_labels else baseline / "config.json"
+    is_resumed, began = own_work.exists(), time.monotonic()
     result = train(
         places.config(trial.baseline),
         baseline,
@@ -98,8 +100,8 @@ def _run(
     if not trial.has_labels:
         run = baseline
         scores = _score(places.config(trial.baseline), run, plan, accelerator, progress_of, stop)
-        labels: dict[str, Any] = {}
     else:
+        began = time.monotonic()  # the baseline serves other trials, too
         record = self_train(
             places.config(trial),
             places.experiment_of(trial),
@@ -113,20 +115,19 @@ def _run(
             return
         run = places.experiment_of(trial) / record["rounds"][-1]["run"]
         scores = record["rounds"][-1]["scores"]
-        labels = audited_labels(places.store_of(trial), places.config(trial).pseudo_labels)
-    if not stop:
-        write_row(
-            places.rows_dir,
-            _row(
-                trial,
-                places,
-                run,
-                scores=scores,
-                protocol=scores["protocol"],
-                labels=labels,
-                seconds=time.monotonic() - began,
-            ),
-        )
+    if stop or places.row_of(trial).exists():  # a trial that was run again for its store keeps its row
+        return
+    labels = audited_labels(places.store_of(trial), places.config(trial).pseudo_labels) if trial.has_labels else {}
+    row = _row(
+        trial,
+        places,
+        run,
+        scores=scores,
+        protocol=scores["protocol"],
+        labels=labels,
+        seconds=None if is_resumed else time.monotonic() - began,
+    )
+    write_row(places.rows_dir, row)
 
 
 def _score(
@@ -155,8 +156,9 @@ def _row(
     scores: Mapping[str, Any],
     protocol: str,
     labels: Mapping[str, Any],
-    seconds: float,
+    seconds: float | None,
 ) -> ExperimentRow:
+    """The row of a trial that is done; `seconds` are known only of one that was done in one go."""
     config = places.config(trial)
     return ExperimentRow(
         benchmark=trial.benchmark,
@@ -173,7 +175,7 @@ def _row(
         provenance={
             **provenance(run),
             **({"translated": places.generator} if trial.is_translated else {}),
-            "wall_seconds": round(seconds, 1),
+            **({} if seconds is None else {"wall_seconds": round(seconds, 1)}),
             "command": command_of(trial, places),
         },
     )

@@ -51,16 +51,19 @@ def audited_labels(store_dir: Path, labels: PseudoLabelConfig) -> dict[str, Any]
 def provenance(run: Path) -> dict[str, Any]:
     """Versions, commit and hardware of a row, and how the run that it is about was computed.
 
+    Versions and commit are those that the run began with. Hardware is this machine's, and left out where the run cannot
+    have been computed on it.
+
     Args:
         run: the run's directory.
     """
     from esl.pipelines.run_record import versions
 
-    how = read_json(run / "config.json")["resolved"]
-    gpu = _gpu() if how["accelerator"] == "cuda" else "no GPU"
+    record = read_json(run / "config.json")
+    how = record["resolved"]
     return {
-        **versions(),
-        "hardware": f"{os.cpu_count()} cores, {platform.machine()}, {gpu}",
+        **{name: record.get(name, now) for name, now in versions().items()},
+        **_hardware(how["accelerator"]),
         "device": how["accelerator"],
         "precision": how["precision"],
     }
@@ -71,7 +74,10 @@ def percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def _gpu() -> str:
+def _hardware(accelerator: str) -> dict[str, str]:
     import torch
 
-    return torch.cuda.get_device_name()
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        return {}
+    gpu = torch.cuda.get_device_name() if accelerator == "cuda" else "no GPU"
+    return {"hardware": f"{os.cpu_count()} cores, {platform.machine()}, {gpu}"}

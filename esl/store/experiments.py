@@ -55,7 +55,8 @@ class ExperimentRow:
     pseudo_labels: Mapping[str, Any] = field(default_factory=dict)
     """Coverage and error rate of what it was trained on (`coverage`, `error_rate`, per class), where known."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    """Command, commit, hardware, versions, wall seconds, run directory."""
+    """Command; commit, versions and device of the run; hardware; wall seconds of what the trial did beside its baseline,
+    where it was done in one go."""
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:

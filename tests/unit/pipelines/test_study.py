@@ -3,12 +3,10 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from esl.classes import CITYSCAPES_7
 from esl.cli import main
 from esl.errors import ConfigError, DataError
 from esl.files import write_json
@@ -20,7 +18,6 @@ from esl.pipelines.study_plan import describe_plan, measured_rate
 from esl.presets import placed, preset, with_data_root
 from esl.store.experiments import ExperimentRow, write_row
 from esl.training.class_balanced import class_balanced_labels
-from esl.training.guards import StopRequest
 from tests.commands import require_parses
 from tests.unit.data.trees import make_cityscapes, make_gta5
 from tests.unit.pipelines.stored_world import fill_store
@@ -247,117 +244,3 @@ def test_a_folder_of_data_sets_serves_a_benchmark(tmp_path: Path) -> None:
 def test_report_refuses_rows_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "demo", "--rows", str(tmp_path)]) == 2
     assert "rows of exactly one benchmark" in capsys.readouterr().err
-
-
-def test_a_study_runs_to_tables_and_skips_what_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The trainings themselves are other tests' subject: here they leave what a run leaves."""
-    from esl.pipelines import reproduce as module
-
-    scores = {
-        "iou": [0.5] * 19,
-        "miou": 0.5,
-        "protocol": "p",
-        "merged": dict.fromkeys(CITYSCAPES_7.names, 0.25) | {"sky": None},
-    }
-    calls: list[str] = []
-
-    class Done:
-        state = "done"
-
-    def trained(config: object, run: Path, **more: object) -> Done:
-        calls.append(run.parent.name)
-        write_json(run / "config.json", {"resolved": {"accelerator": "cpu", "precision": "bf16"}})
-        return Done()
-
-    def trained_on_labels(config: object, experiment: Path, *a: object, **more: object) -> dict[str, Any]:
-        write_json(experiment / "round_1/run/config.json", {"resolved": {"accelerator": "cpu", "precision": "fp32"}})
-        return {"rounds": [{}, {"scores": scores, "run": "round_1/run"}]}
-
-    monkeypatch.setattr(module, "train", trained)
-    monkeypatch.setattr(module, "self_train", trained_on_labels)
-    monkeypatch.setattr(module, "_score", lambda *a, **k: scores)
-    monkeypatch.setattr(
-        module,
-        "audited_labels",
-        lambda *a: {"coverage": 50.0, "error_rate": 1.0, "error_rates": [1.0] * 19, "coverages": [50.0] * 19},
-    )
-    command = ["reproduce", "table1", "--preset", "demo", "--methods", "advent", "--strategies", "none", "ssl", "esl", "--seeds", "1", "2",
-               "--work", str(tmp_path / "w"), "--rows", str(tmp_path / "r"), "--out", str(tmp_path / "o")]  # fmt: skip
-    assert main(command) == 0
-    assert len(calls) == 6
-    assert len(list((tmp_path / "r" / "demo").glob("*.json"))) == 6
-    assert "ADVENT" in (tmp_path / "o" / "demo_table1.md").read_text()
-    assert (tmp_path / "o" / "demo_table4.tex").exists()
-    row = json.loads(next((tmp_path / "r" / "demo").glob("advent-esl*")).read_text())
-    assert row["provenance"]["command"].startswith("python -m esl self-train demo_advent")
-    assert (row["provenance"]["device"], row["provenance"]["precision"]) == ("cpu", "fp32")
-    assert row["provenance"]["hardware"].endswith("no GPU")
-    plain = json.loads(next((tmp_path / "r" / "demo").glob("advent-none*")).read_text())
-    assert plain["provenance"]["precision"] == "bf16"
-    assert (row["merged"]["flat"], row["merged"]["sky"]) == (25.0, None)
-    assert main(command) == 0
-    assert len(calls) == 6
-
-
-@pytest.mark.parametrize("table", ["table1", "paper", "figure1"])
-def test_a_stopped_study_ends_with_the_signals_code_and_writes_nothing(
-    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def stopped(config: object, run: Path, *, stop: StopRequest, **more: object) -> Any:
-        stop.ask(143)
-        return type("Stopped", (), {"state": "stopped"})()
-
-    monkeypatch.setattr("esl.pipelines.reproduce.train", stopped)
-    monkeypatch.setattr("esl.cli.reproduce._draw", lambda *arguments: pytest.fail("nothing is drawn"))
-    esl = Trial(benchmark="demo", method="advent", strategy="esl", seed=1)
-    places = StudyPlaces(work_dir=tmp_path / "w", rows_dir=tmp_path / "r")
-    fill_store(places.store_of(esl))
-    command = ["reproduce", table, "--preset", "demo_advent_esl", "--seeds", "1"]
-    command += ["--work", str(places.work_dir), "--rows", str(places.rows_dir), "--out", str(tmp_path / "o")]
-    assert main(command) == 143
-    assert not (tmp_path / "o").exists()
-    assert "The same command goes on." in capsys.readouterr().err
-
-
-def test_trials_on_other_translated_images_are_neither_skipped_nor_paired_nor_gone_on_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A row, a twin's row or a run of one translation says nothing of another one."""
-    out = tmp_path / "translated"
-    made = {"dataset": "demo", "split": "source_train", "direction": "to_target", "complete": True, "generator": "new"}
-    write_json(out / "manifest.json", made)
-    places = StudyPlaces(work_dir=tmp_path / "w", rows_dir=tmp_path / "rows", translated=out)
-    it = Trial(benchmark="demo", method="advent", strategy="it", seed=1)
-    same = replace(it, strategy="median+it")
-    done = replace(it, strategy="esl+it", setting={"nu_star": 0.0})
-    row = ExperimentRow(
-        benchmark="demo", method="advent", strategy="it", seed=1, class_set="cityscapes19", split="x", protocol="p",
-        iou=(), miou=1.0, steps=1, provenance={"translated": "old"},
-    )  # fmt: skip
-    fill_store(places.store_of(done))
-    for old, trials in (
-        (row, [it]),
-        (row, [replace(it, seed=2)]),
-        (replace(row, strategy="esl+it", setting={"nu_star": 0.0}), [done, same]),
-    ):
-        path = write_row(places.rows_dir, old)
-        with pytest.raises(ConfigError, match=r"old.*new.*--rows"):
-            reproduce(trials, places)
-        assert missing(trials, replace(places, overrides={"steps": 5})) == trials, "another experiment"
-        write_row(places.rows_dir, replace(old, provenance={"translated": "new"}))
-        assert missing(trials, places) == [t for t in trials if not places.row_of(t).exists()]
-        path.unlink()
-    assert missing([replace(it, strategy="none")], places)
-
-    def train_instead(*arguments: object, **settings: object) -> None:
-        raise DataError("trains")
-
-    monkeypatch.setattr("esl.pipelines.reproduce.train", train_instead)
-    for _ in range(2):
-        with pytest.raises(DataError, match="trains"):
-            reproduce([it], places)
-    write_json(out / "manifest.json", made | {"generator": "newer"})
-    with pytest.raises(ConfigError, match=r"new.*newer.*--work"):
-        reproduce([it], places)
