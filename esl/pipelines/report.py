@@ -64,20 +64,25 @@ def miou_table(rows: Sequence[ExperimentRow], classes: ClassSet | None = None) -
         rows=tuple(body),
         notes=(
             *(f"Setting: {name} = {value}." for name, value in changed.items()),
-            *_seeds_notes(default),
+            *_seeds_notes(_grouped(default, lambda r: f"{method_name(r.method)} {strategy_name(r.strategy)}")),
             *_provenance_notes(default),
         ),
     )
 
 
-def _seeds_notes(rows: Sequence[ExperimentRow]) -> tuple[str, ...]:
-    """Which means are of fewer seeds than the others, while an experiment is under way."""
-    seeds: dict[str, set[int]] = {}
-    for row in rows:
-        seeds.setdefault(f"{method_name(row.method)} {strategy_name(row.strategy)}", set()).add(row.seed)
-    every = {row.seed for row in rows}
+def _seeds_notes(groups: Mapping[str, Sequence[ExperimentRow]]) -> tuple[str, ...]:
+    """Which groups of rows are of fewer seeds than the others, while an experiment is under way."""
+    seeds = {name: {row.seed for row in group} for name, group in groups.items() if group}
+    every = set().union(*seeds.values())
     few = [f"{name} ({', '.join(map(str, sorted(own)))})" for name, own in seeds.items() if own != every]
     return (f"Not of all seeds yet: {'; '.join(few)}.",) if few else ()
+
+
+def _grouped(rows: Iterable[ExperimentRow], name: Callable[[ExperimentRow], str]) -> dict[str, list[ExperimentRow]]:
+    groups: dict[str, list[ExperimentRow]] = {}
+    for row in rows:
+        groups.setdefault(name(row), []).append(row)
+    return groups
 
 
 def _scores(row: ExperimentRow, own: ClassSet, shown: ClassSet) -> list[float | None]:
@@ -94,19 +99,22 @@ def _scores(row: ExperimentRow, own: ClassSet, shown: ClassSet) -> list[float | 
 def error_table(rows: Sequence[ExperimentRow], method: str) -> Table:
     """Wrong pixels (%) in the pseudo-labels that SSL and ESL rows were trained on, and the relative change; CBST's below.
 
-    Paper: Table 4. The lowest is bold.
+    Paper: Table 4. The lowest is bold; means are over the seeds that both SSL and ESL have.
 
     Raises:
-        DataError: the rows hold no audited pseudo-labels of both strategies.
+        DataError: the rows hold no audited pseudo-labels of both strategies, or none of the same seed.
     """
     benchmark, classes = _one_benchmark(rows)
-    mine = [r for r in _of_one_setting(rows)[0] if r.method == method and r.pseudo_labels]
-    errors = {strategy: _error_rates(mine, strategy) for strategy in ("ssl", "esl", "cbst")}
-    missing = next((s for s in ("ssl", "esl") if not errors[s]), None)
+    audited = _audited(rows, method)
+    missing = next((s for s in ("ssl", "esl") if not any(r.strategy == s for r in audited)), None)
     if missing:
         raise DataError(
             f"Table 4 needs audited pseudo-labels of SSL and ESL for {method}; the rows have none for {missing}. Run the experiment with ground truth for the audit."
         )
+    mine = _of_common_seeds(audited)
+    if not mine:
+        raise DataError(f"Table 4 needs SSL and ESL of the same seed; the rows of {method} have none. Run the others.")
+    errors = {strategy: _error_rates(mine, strategy) for strategy in ("ssl", "esl", "cbst")}
     shown = [strategy for strategy, values in errors.items() if values]
     best = mark_best(list(zip(*(errors[strategy] for strategy in shown))), lowest=True)
     lines = [
@@ -125,8 +133,23 @@ def error_table(rows: Sequence[ExperimentRow], method: str) -> Table:
         title=f"Incorrect predictions (%) selected in the pseudo-labels ({method_name(method)}, {benchmark})",
         header=("Method", "", *classes.names, "global"),
         rows=tuple(lines),
-        notes=_audit_notes([r for r in mine if r.strategy in shown], shown),
+        notes=(
+            *_seeds_notes(_grouped(audited, lambda r: strategy_name(r.strategy))),
+            *_audit_notes(mine, shown),
+        ),
     )
+
+
+def _audited(rows: Sequence[ExperimentRow], method: str) -> list[ExperimentRow]:
+    """A method's rows of Table 4."""
+    mine = [r for r in _of_one_setting(rows)[0] if r.method == method and r.pseudo_labels]
+    return [r for r in mine if r.strategy in ("ssl", "esl", "cbst")]
+
+
+def _of_common_seeds(audited: Sequence[ExperimentRow]) -> list[ExperimentRow]:
+    """Rows of the seeds that SSL and ESL both have: a mean over other seeds says nothing of the labels."""
+    ssl, esl = ({r.seed for r in audited if r.strategy == strategy} for strategy in ("ssl", "esl"))
+    return [r for r in audited if r.seed in ssl & esl]
 
 
 def _error_rates(audited: Sequence[ExperimentRow], strategy: str) -> list[float | None]:
@@ -158,7 +181,10 @@ def sweep_table(rows: Sequence[ExperimentRow], method: str, threshold: str = "nu
         title=f"Influence of {written} in {strategy_name(strategy)} ({method_name(method)}, {benchmark}), mIoU (%)",
         header=("Threshold", "", *(label for label, _ in picks)),
         rows=((Cell(text="mIoU"), Cell(text=""), *cells),),
-        notes=_provenance_notes([r for column in columns for r in column]),
+        notes=(
+            *_seeds_notes({label: column for (label, _), column in zip(picks, columns)}),
+            *_provenance_notes([r for column in columns for r in column]),
+        ),
     )
 
 
@@ -183,8 +209,7 @@ def write_report(rows: Sequence[ExperimentRow], out_dir: Path, *, sweep_method: 
     differences = differences_table(default, _provenance_notes(default))
     if differences.rows:
         tables["differences"] = differences
-    strategies = {r.strategy for r in default if r.method == sweep_method and r.pseudo_labels}
-    if {"ssl", "esl"} <= strategies:
+    if _of_common_seeds(_audited(rows, sweep_method)):
         tables["table4"] = error_table(rows, sweep_method)
     if any(r.method == sweep_method and "nu_star" in r.setting for r in rows):
         tables["table5"] = sweep_table(rows, sweep_method)

@@ -71,6 +71,26 @@ def test_means_of_fewer_seeds_are_named() -> None:
     assert table.notes[0] == "Not of all seeds yet: ADVENT SSL (0)."
 
 
+def test_table_four_compares_the_seeds_that_ssl_and_esl_both_have(tmp_path: Path) -> None:
+    """A mean over other seeds would differ by the baselines, not by the labels."""
+    hard = replace(BASE, seed=2, strategy="ssl", pseudo_labels={"error_rates": [90.0] * 7, "error_rate": 90.0})
+    cbst = replace(hard, strategy="cbst", seed=0)
+    table = error_table([*rows(), hard, cbst], "advent")
+    assert [r[-1].text for r in table.rows] == ["10.0", "12.0", "+20.0", "90.0"]
+    assert table.notes[0] == "Not of all seeds yet: ESL (0, 1); CBST (0)."
+    assert "Seeds 0, 1; 10 steps." in table.notes[1]
+    apart = [r for r in [*rows(), hard] if (r.strategy, r.seed) not in (("ssl", 0), ("ssl", 1))]
+    with pytest.raises(DataError, match="same seed"):
+        error_table(apart, "advent")
+    assert "synthia_mapillary_table4.md" not in {p.name for p in write_report(apart, tmp_path)}
+
+
+def test_table_five_names_the_columns_of_fewer_seeds() -> None:
+    table = sweep_table([r for r in rows() if (r.setting, r.seed) != ({"nu_star": 0.05}, 1)], "advent")
+    assert table.notes[0] == "Not of all seeds yet: 0.05 (0)."
+    assert "Not of all" not in sweep_table(rows(), "advent").notes[0]
+
+
 def test_sixteen_classes_bring_the_thirteen_class_mean() -> None:
     iou = tuple(float(i) for i in range(16))
     row = replace(BASE, benchmark="synthia_cityscapes", class_set="cityscapes16", iou=iou, miou=7.5)
