@@ -119,7 +119,8 @@ def _command(name: str, flags: Sequence[str]) -> str:
 
 
 def _bdl(arguments: BdlArguments, benchmark: str, setting: dict[str, float | str], command: str) -> int:
-    from esl.pipelines.bdl import BdlConfig, BdlPlan, bdl
+    from esl.pipelines.bdl import bdl
+    from esl.pipelines.bdl_config import BdlConfig, BdlPlan
     from esl.pipelines.bdl_rows import write_bdl_rows
     from esl.pipelines.study import scored_on
 

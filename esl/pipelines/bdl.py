@@ -14,21 +14,15 @@ re-trained once. "+ IT" re-trains on translated source images in place of the or
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from esl.config import (
-    DataConfig,
-    PseudoLabelConfig,
-    TrainConfig,
-    config_differences,
-    config_from_json,
-    config_to_json,
-)
+from esl.config import PseudoLabelConfig, config_differences, config_from_json
 from esl.config.translation import TranslationConfig
-from esl.errors import ConfigError
+from esl.errors import CheckpointError, ConfigError
 from esl.files import read_json, sweep_partial_files, write_json
+from esl.pipelines.bdl_config import BdlConfig
 from esl.pipelines.bdl_strategies import labels_of, strategy_of
 from esl.pipelines.evaluate import evaluate_checkpoint
 from esl.pipelines.extract import extract
@@ -46,59 +40,6 @@ FORMAT = "esl-bdl"
 _MAY_CHANGE = ("steps", "score_on", "strategies")
 
 
-@dataclass(frozen=True, kw_only=True)
-class BdlPlan:
-    """What the procedure is told, beside the configs of its parts."""
-
-    steps: int = 2
-    """Rounds of translation, pseudo-labels and re-training."""
-    image_translation: bool = True
-    """`+ IT`: re-train on translated source images; without it on the originals. The first adaptation always sees
-    translated ones."""
-    perceptual: float = 1.0
-    """Weight of the perceptual loss from step 2 on, relative to `cycle`; 0 translates once and for all."""
-    strategies: tuple[str, ...] = ()
-    """Also re-train with these at each step, from the same pseudo-label store: `ssl`, `esl`, `ssl+it`, `esl+it`, ...
-    The next step goes on from the procedure's own strategy alone."""
-    score_on: DataConfig = field(default_factory=DataConfig)
-    """A labelled split to score each network on; no decision depends on it. Empty: nothing is scored."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ConfigError(f"BDL must have at least 1 step; got {self.steps}.")
-        for strategy in self.strategies:
-            labels_of(strategy, PseudoLabelConfig())
-
-
-@dataclass(frozen=True, kw_only=True)
-class BdlConfig:
-    """All settings of one experiment."""
-
-    translation: TranslationConfig
-    """CycleGAN; its data sets and perceptual network are those of the procedure."""
-    adaptation: TrainConfig
-    """Method, and the strategy that chooses pseudo-labels; any of both."""
-    plan: BdlPlan = field(default_factory=BdlPlan)
-
-    def __post_init__(self) -> None:
-        if not self.adaptation.target:
-            raise ConfigError("BDL needs target images; its adaptation names none (--target.dataset).")
-        if self.translation.class_set != self.adaptation.class_set:
-            raise ConfigError(
-                f"Translation and adaptation must have one class set; got {self.translation.class_set} and "
-                f"{self.adaptation.class_set}."
-            )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        score_on = asdict(self.plan.score_on) | {"root": self.plan.score_on.root.as_posix()}
-        return {
-            "translation": self.translation.to_json(),
-            "adaptation": config_to_json(self.adaptation),
-            "plan": asdict(self.plan) | {"score_on": score_on},
-        }
-
-
 def bdl(
     config: BdlConfig,
     experiment_dir: Path | str,
@@ -108,7 +49,7 @@ def bdl(
     stop: StopRequest | None = None,
     say: Callable[[str], None] = lambda message: None,
 ) -> dict[str, Any]:
-    """Run an experiment to its end, or go on with one; a stage that is done stays as it is.
+    """Run an experiment to its end, or go on with one; a stage that is done stays as it is, but for another `score_on`.
 
     Args:
         config: what to do.
@@ -148,6 +89,7 @@ class _Procedure:
 
     def __call__(self) -> None:
         """Translate, adapt; then pseudo-labels and re-training, and from step 2 on a translation that knows more."""
+        self._score_again()
         network, translated = "adapt/run", "step_1/translated"
         for step in range(1, self.config.plan.steps + 1):
             here = f"step_{step}"
@@ -167,13 +109,31 @@ class _Procedure:
 
     def _stage(self, name: str, work: Callable[..., dict[str, Any] | None], *inputs: object) -> None:
         """Do a stage that is not done, and note what it left; nothing happens after a stop."""
-        if self.stop or name in self.record["stages"]:
-            return
-        self.say(f"BDL: {name}")
-        left = work(name, *inputs)
+        if not self.stop and name not in self.record["stages"]:
+            self.say(f"BDL: {name}")
+            self._note(name, work(name, *inputs))
+
+    def _score_again(self) -> None:
+        """Score what was finished before the score was asked for, or when it was asked for on another split."""
+        for name, left in dict(self.record["stages"]).items():
+            if not self.stop and self._lacks_scores(left):
+                self.say(f"BDL: {name}")
+                self._note(name, {**left, **self._scores(name)})
+
+    def _note(self, name: str, left: dict[str, Any] | None) -> None:
         if left is not None and not self.stop:
             self.record["stages"][name] = left
             write_json(self.directory / EXPERIMENT_FILE, self.record)
+
+    def _lacks_scores(self, done: Mapping[str, Any]) -> bool:
+        """Whether a finished network was scored on another split than the one that is asked for, or at another size."""
+        on, scores = self.config.plan.score_on, done.get("scores")
+        if done["kind"] != "run" or not on:
+            return False
+        if scores is None:
+            return True
+        size = f"input {on.size[0]}x{on.size[1]},"
+        return (scores["dataset"], scores["split"]) != (on.dataset, on.split) or size not in scores["protocol"]
 
     def _translation(self, name: str, observed_by: str) -> dict[str, Any] | None:
         adaptation = self.config.adaptation
@@ -255,6 +215,11 @@ class _Procedure:
 
     def _checkpoint(self, name: str) -> Path:
         checkpoints = self.directory / name / "checkpoints"
+        if not (checkpoints / "LATEST").is_file():
+            raise CheckpointError(
+                f"A stage must keep its checkpoint for what builds on it and for other scores: {checkpoints} has none. "
+                "Put it back, or begin in another folder."
+            )
         return checkpoints / (checkpoints / "LATEST").read_text().strip()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from esl.config import PseudoLabelConfig, SelectionConfig
 from esl.config.translation import TranslationConfig
-from esl.pipelines.bdl import BdlConfig, BdlPlan
+from esl.pipelines.bdl_config import BdlConfig, BdlPlan
 from esl.presets import ADAPTSEGNET
 from tests.integration.training_world import tiny_config
 

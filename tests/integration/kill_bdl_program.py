@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from esl.pipelines.bdl import BdlConfig, bdl
+from esl.pipelines.bdl import bdl
+from esl.pipelines.bdl_config import BdlConfig
 from esl.progress import Progress
 from tests.integration.bdl_world import STAGES, settings
 

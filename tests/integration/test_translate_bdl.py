@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,10 +13,11 @@ import pytest
 from esl.cli import main
 from esl.config import DataConfig, SelectionConfig
 from esl.data.opening import open_dataset
-from esl.errors import ConfigError
+from esl.errors import CheckpointError, ConfigError
 from esl.files import read_json
 from esl.pipelines import reproduce, study
-from esl.pipelines.bdl import BdlPlan, bdl
+from esl.pipelines.bdl import bdl
+from esl.pipelines.bdl_config import BdlPlan
 from esl.progress import Progress
 from esl.store.experiments import read_rows
 from esl.training.guards import StopRequest
@@ -106,6 +108,32 @@ def test_without_image_translation_originals_are_re_trained_on(world: Path, tmp_
     assert record["stages"]["adapt/run"]["source"] == "step_1/translated"
     assert record["stages"]["step_1/run"]["source"] == "originals"
     assert 0 <= record["stages"]["step_1/run"]["scores"]["miou"] <= 1
+
+
+def test_networks_that_are_done_are_scored_when_another_split_is_asked_for(
+    world: Path, finished: Path, tmp_path: Path
+) -> None:
+    """Rows are asked for afterwards, or the split changes: no network keeps the score of another one, or none."""
+    directory = tmp_path / "bdl"
+    shutil.copytree(finished, directory)
+    small = DataConfig(dataset="camvid", root=world, split="day_test", size=SIZE)
+    runs = [stage for stage in STAGES if stage.endswith("/run")]
+    for on in (small, replace(small, size=(48, 64)), replace(small, split="day_train")):
+        said: list[str] = []
+        stages = bdl(settings(world, score_on=on), directory, say=said.append)["stages"]
+        assert [line for line in said if line.startswith("BDL: ")] == [f"BDL: {name}" for name in runs]
+        assert {stages[name]["scores"]["split"] for name in runs} == {on.split}
+        assert all(f"input {on.size[0]}x{on.size[1]}" in stages[name]["scores"]["protocol"] for name in runs)
+        kept = read_json(directory / "experiment.json")["stages"]
+        assert [kept[name]["scores"]["protocol"] for name in runs] == [
+            stages[name]["scores"]["protocol"] for name in runs
+        ]
+        said.clear()
+        bdl(settings(world, score_on=on), directory, say=said.append)
+        assert said == []
+    shutil.rmtree(directory / "step_1/run/checkpoints")
+    with pytest.raises(CheckpointError, match="step_1/run/checkpoints has none"):
+        bdl(settings(world, score_on=small), directory)
 
 
 def test_four_strategies_of_one_preset_fill_table_one(
