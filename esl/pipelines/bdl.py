@@ -27,13 +27,14 @@ from esl.pipelines.bdl_strategies import labels_of, strategy_of
 from esl.pipelines.evaluate import evaluate_checkpoint
 from esl.pipelines.extract import extract
 from esl.pipelines.precheck import require_sound
-from esl.pipelines.run_record import Accelerator
+from esl.pipelines.run_record import Accelerator, init_weights_digest
+from esl.pipelines.start_weights import require_same_start
 from esl.pipelines.train import open_data, train
 from esl.pipelines.translate_apply import ApplyPlan, apply_translation, on_translated_source
 from esl.pipelines.translate_train import train_translation
 from esl.progress import Progress, no_progress
 from esl.store.predictions import PredictionStore
-from esl.store.runs import EXPERIMENT_FILE
+from esl.store.runs import EXPERIMENT_FILE, RunDirectory
 from esl.training.guards import StopRequest, stop_on_signals
 
 FORMAT = "esl-bdl"
@@ -63,7 +64,7 @@ def bdl(
         The content of `experiment.json`; `exit_code` is not 0 where a stop was asked for.
 
     Raises:
-        ConfigError: the folder holds another experiment.
+        ConfigError: the folder holds another experiment, or a stage would start from other weights.
         EslError: a stage cannot be done; the same call goes on after the cause is gone.
     """
     directory, stop = Path(experiment_dir), StopRequest() if stop is None else stop
@@ -166,6 +167,8 @@ class _Procedure:
         return {"kind": "translated", **facts}
 
     def _train(self, name: str, labels: PseudoLabelConfig, translated: str) -> dict[str, Any] | None:
+        if not RunDirectory(self.directory / name).exists:
+            require_same_start(self.config.adaptation, {self.directory: self.record.get("init_weights")})
         config = replace(self.config.adaptation, pseudo_labels=labels)
         if translated:
             config = on_translated_source(config, self.directory / translated)
@@ -227,7 +230,8 @@ def _begin(config: BdlConfig, directory: Path) -> dict[str, Any]:
     path, told = directory / EXPERIMENT_FILE, config.to_json()
     sweep_partial_files(directory)
     if not path.is_file():
-        record: dict[str, Any] = {"format": FORMAT, "version": 1, **told, "stages": {}}
+        start = init_weights_digest(config.adaptation)
+        record: dict[str, Any] = {"format": FORMAT, "version": 1, **told, "init_weights": start, "stages": {}}
         write_json(path, record)
         return record
     record = read_json(path)

@@ -89,5 +89,10 @@ def _row(
         **scores_in_percent(scores),
         steps=config.steps,
         pseudo_labels=labels,
-        provenance={**provenance(directory / stage), "command": command, "stage": stage},
+        provenance={
+            **provenance(directory / stage),
+            **({"init_weights": record["init_weights"]} if "init_weights" in record else {}),
+            "command": command,
+            "stage": stage,
+        },
     )

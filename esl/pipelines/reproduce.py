@@ -13,7 +13,7 @@ from esl.config import TrainConfig
 from esl.config.form import command_flags
 from esl.pipelines.row_facts import audited_labels, provenance, scores_in_percent
 from esl.pipelines.run_record import Accelerator
-from esl.pipelines.same_inputs import hold_to_translation, require_same_inputs
+from esl.pipelines.same_inputs import hold_to_start, hold_to_translation, require_same_inputs
 from esl.pipelines.same_labels import finished_twin
 from esl.pipelines.self_train import ProgressOf, SelfTraining, self_train
 from esl.pipelines.study import Trial, scored_on
@@ -81,6 +81,7 @@ def _run(
     stop: StopRequest,
     say: Callable[[str], None],
 ) -> None:
+    start = hold_to_start(trial, places)
     hold_to_translation(trial, places)
     baseline = places.run_of(trial)
     own_work = places.experiment_of(trial) / EXPERIMENT_FILE if trial.has_labels else baseline / "config.json"
@@ -125,6 +126,7 @@ def _run(
         scores=scores,
         protocol=scores["protocol"],
         labels=labels,
+        start=start,
         seconds=None if is_resumed else time.monotonic() - began,
     )
     write_row(places.rows_dir, row)
@@ -156,9 +158,10 @@ def _row(
     scores: Mapping[str, Any],
     protocol: str,
     labels: Mapping[str, Any],
+    start: str,
     seconds: float | None,
 ) -> ExperimentRow:
-    """The row of a trial that is done; `seconds` are known only of one that was done in one go."""
+    """The row of a trial that is done; `start` is the digest of its initial weights; `seconds` are known only if it was done in one go."""
     config = places.config(trial)
     return ExperimentRow(
         benchmark=trial.benchmark,
@@ -174,6 +177,7 @@ def _row(
         pseudo_labels=labels,
         provenance={
             **provenance(run),
+            "init_weights": start,
             **({"translated": places.generator} if trial.is_translated else {}),
             **({} if seconds is None else {"wall_seconds": round(seconds, 1)}),
             "command": command_of(trial, places),

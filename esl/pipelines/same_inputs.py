@@ -1,9 +1,14 @@
-"""What the trials of a study must share beside their settings, for their rows to be compared: the translated images."""
+"""What the trials of a study must share beside their settings, for their rows to be compared.
+
+Translated images and initial weights: their names and places may change, their digests may not.
+"""
 
 from collections.abc import Iterable, Sequence
 
 from esl.errors import ConfigError
 from esl.files import read_json, write_json
+from esl.pipelines.run_record import init_weights_digest
+from esl.pipelines.start_weights import recorded_start, require_same_start
 from esl.pipelines.study import SWEPT, Trial
 from esl.pipelines.study_places import StudyPlaces
 from esl.store.experiments import ExperimentRow, read_rows, row_path
@@ -47,6 +52,20 @@ def hold_to_translation(trial: Trial, places: StudyPlaces) -> None:
             f"{places.translated} of {ours}. Name another --work, or delete that folder."
         )
     write_json(path, {"generator": ours})
+
+
+def hold_to_start(trial: Trial, places: StudyPlaces) -> str:
+    """Digest of the weights that a trial starts from, which are those of its baseline and of its method's rows.
+
+    Raises:
+        ConfigError: they started from other ones.
+        CheckpointError: the weights are not there.
+    """
+    config, baseline = places.config(trial), places.run_of(trial)
+    rows = [row for row in _rows_beside([trial], places) if row.method == trial.method]
+    others = {row_path(places.rows_dir, row): row.provenance.get("init_weights") for row in rows}
+    require_same_start(config, {baseline: recorded_start(baseline), **others})
+    return init_weights_digest(config)
 
 
 def _rows_beside(trials: Sequence[Trial], places: StudyPlaces) -> Iterable[ExperimentRow]:

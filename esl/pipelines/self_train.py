@@ -25,12 +25,13 @@ from esl.models.weights import read_info
 from esl.pipelines.evaluate import evaluate_checkpoint
 from esl.pipelines.extract import extract
 from esl.pipelines.precheck import require_sound
-from esl.pipelines.run_record import Accelerator
+from esl.pipelines.run_record import Accelerator, init_weights_digest
+from esl.pipelines.start_weights import recorded_start, require_same_start
 from esl.pipelines.train import open_data, train
 from esl.progress import Progress, no_progress
 from esl.store.predictions import PredictionStore
 from esl.store.recipes import load_recipe
-from esl.store.runs import EXPERIMENT_FILE
+from esl.store.runs import EXPERIMENT_FILE, RunDirectory
 from esl.training.guards import StopRequest, stop_on_signals
 
 Start = Literal["scratch", "previous"]
@@ -83,7 +84,7 @@ def self_train(
         The content of `experiment.json`; `exit_code` is not 0 where a stop was asked for.
 
     Raises:
-        ConfigError: there is no target, or the folder holds another experiment.
+        ConfigError: there is no target, the folder holds another experiment, or a round would start from other weights.
         EslError: a stage cannot be done; the same call goes on after the cause is gone.
     """
     directory, stop = Path(experiment_dir), StopRequest() if stop is None else stop
@@ -104,6 +105,8 @@ def _all_rounds(
         folder = directory / f"round_{number}"
         stages = _Stages(config, folder, plan, accelerator, progress_of, stop, say)
         if number > 0 or plan.baseline == Path():
+            if not RunDirectory(folder / "run").exists and (number == 0 or plan.start == "scratch"):
+                require_same_start(config, {directory: record.get("init_weights")})
             stages.train(number, previous)
             previous = folder / "run"
         if stop:
@@ -128,7 +131,12 @@ def _begin(config: TrainConfig, directory: Path, plan: SelfTraining) -> dict[str
     path = directory / EXPERIMENT_FILE
     told: dict[str, Any] = {"plan": _plan_to_json(plan), "config": config_to_json(config)}
     if not path.is_file():
-        record: dict[str, Any] = {"format": "esl-experiment", "version": 1, **told, "rounds": []}
+        if plan.baseline != Path() and plan.start == "scratch":
+            require_same_start(config, {plan.baseline: recorded_start(plan.baseline)})
+        start = init_weights_digest(config)
+        record: dict[str, Any] = {
+            "format": "esl-experiment", "version": 1, **told, "init_weights": start, "rounds": [],
+        }  # fmt: skip
         write_json(path, record)
         return record
     record = read_json(path)

@@ -1,5 +1,6 @@
 """Steps 1, 2 and 3 of the paper as one experiment."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from esl.classes import IGNORE
 from esl.config import DataConfig, PseudoLabelConfig, SelectionConfig, config_from_json
 from esl.errors import CheckpointError, ConfigError, DataError
-from esl.files import read_json
+from esl.files import read_json, sha256_of, write_json
 from esl.labeling.selection import select_pseudo_label
 from esl.labeling.thresholds import ThresholdRule, class_thresholds
 from esl.pipelines.run_table import RunTable
@@ -95,6 +96,41 @@ def test_one_baseline_feeds_another_experiment(world: Path, experiment: Path, tm
 def test_another_experiment_in_the_folder_is_refused(world: Path, experiment: Path) -> None:
     with pytest.raises(ConfigError, match="seed: 1 -> 2"):
         self_train(tiny_config(world, pseudo_labels=LABELS, seed=2, **FEW), experiment, SelfTraining())
+
+
+def test_a_round_that_would_start_from_other_weights_is_refused(
+    world: Path, experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"weights")
+    config = tiny_config(world, pseudo_labels=LABELS, init_weights=weights, **FEW)
+    started = tmp_path / "e"
+    shutil.copytree(experiment, started)
+    shutil.rmtree(started / "round_1")
+    record = read_json(started / "experiment.json")
+    assert record["init_weights"] == "", "random"
+    with pytest.raises(
+        ConfigError, match=rf"{started} started from random weights, this one would from .*{weights.name}"
+    ):
+        self_train(config, started, SelfTraining())
+    with pytest.raises(ConfigError, match=r"round_0/run started from random weights"):
+        self_train(config, tmp_path / "other", SelfTraining(baseline=experiment / "round_0" / "run"))
+    assert not (tmp_path / "other").exists()
+
+    def train_instead(config: object, run: Path, **settings: object) -> None:
+        if run.parent.name == "round_1":
+            raise DataError("trains")
+
+    monkeypatch.setattr("esl.pipelines.self_train.train", train_instead)
+    write_json(started / "experiment.json", {k: v for k, v in record.items() if k != "init_weights"})
+    with pytest.raises(DataError, match="trains"):
+        self_train(config, started, SelfTraining())
+    assert "init_weights" not in read_json(started / "experiment.json"), "an older experiment goes on as it did"
+    stop = StopRequest()
+    stop.ask()
+    self_train(config, tmp_path / "weights", SelfTraining(baseline=experiment / "round_0" / "run", start="previous"),
+               stop=stop)  # fmt: skip
+    assert read_json(tmp_path / "weights" / "experiment.json")["init_weights"] == sha256_of(weights)
 
 
 def test_labels_on_the_fly_are_those_of_store_and_rule(world: Path, experiment: Path) -> None:

@@ -14,7 +14,7 @@ from esl.cli import main
 from esl.config import DataConfig, SelectionConfig
 from esl.data.opening import open_dataset
 from esl.errors import CheckpointError, ConfigError
-from esl.files import read_json
+from esl.files import read_json, write_json
 from esl.pipelines import reproduce, study
 from esl.pipelines.bdl import bdl
 from esl.pipelines.bdl_config import BdlPlan
@@ -136,6 +136,22 @@ def test_networks_that_are_done_are_scored_when_another_split_is_asked_for(
         bdl(settings(world, score_on=small), directory)
 
 
+def test_a_stage_that_would_start_from_other_weights_is_refused(world: Path, finished: Path, tmp_path: Path) -> None:
+    directory, weights = tmp_path / "bdl", tmp_path / "weights.safetensors"
+    shutil.copytree(finished, directory)
+    weights.write_bytes(b"weights")
+    record = read_json(directory / "experiment.json")
+    assert record["init_weights"] == "", "random"
+    del record["stages"]["step_2/run"]
+    write_json(directory / "experiment.json", record)
+    shutil.rmtree(directory / "step_2/run")
+    told = settings(world)
+    with pytest.raises(
+        ConfigError, match=rf"{directory} started from random weights, this one would from .*{weights.name}"
+    ):
+        bdl(replace(told, adaptation=replace(told.adaptation, init_weights=weights)), directory)
+
+
 def test_four_strategies_of_one_preset_fill_table_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +181,7 @@ def test_four_strategies_of_one_preset_fill_table_one(
     assert "--experiment DIR" in rows["bdl_step1 esl"].provenance["command"]
     assert str(tmp_path) not in rows["bdl_step1 esl"].provenance["command"]
     assert rows["bdl_step1 esl"].pseudo_labels["error_rate"] is None
+    assert rows["bdl_step1 esl"].provenance["init_weights"] == ""
     stages = read_json(tmp_path / "e/experiment.json")["stages"]
     assert stages["step_1/ssl"]["source"] == "originals"
     assert stages["step_2/ssl+it"]["source"] == "step_2/translated"

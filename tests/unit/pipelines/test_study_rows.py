@@ -1,6 +1,7 @@
 """What a study leaves: rows with their origin, of trials that can be compared, and nothing after a stop."""
 
 import json
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import pytest
 from esl.classes import CITYSCAPES_7
 from esl.cli import main
 from esl.errors import ConfigError, DataError
-from esl.files import write_json
+from esl.files import read_json, sha256_of, write_json
 from esl.pipelines.reproduce import missing, reproduce
 from esl.pipelines.row_facts import provenance
 from esl.pipelines.study import Trial
 from esl.pipelines.study_places import StudyPlaces
+from esl.presets import DEMO_NETWORK
 from esl.store.experiments import ExperimentRow, write_row
 from esl.training.guards import StopRequest
 from tests.unit.pipelines.stored_world import fill_store
@@ -35,8 +37,8 @@ class PretendStudy:
     def rows(self) -> Path:
         return self.tmp_path / "r"
 
-    def row(self, name: str) -> dict[str, Any]:
-        row: dict[str, Any] = json.loads((self.rows / "demo" / f"{name}.json").read_text())
+    def row(self, name: str, benchmark: str = "demo") -> dict[str, Any]:
+        row: dict[str, Any] = json.loads((self.rows / benchmark / f"{name}.json").read_text())
         return row
 
 
@@ -192,3 +194,44 @@ def test_trials_on_other_translated_images_are_neither_skipped_nor_paired_nor_go
     write_json(out / "manifest.json", made | {"generator": "newer"})
     with pytest.raises(ConfigError, match=r"new.*newer.*--work"):
         reproduce([it], places)
+
+
+def test_trials_start_from_the_weights_of_their_baseline_and_of_their_methods_rows(
+    study: PretendStudy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--init-weights` is typed at each start; forgotten once, half of a table would start at random."""
+    weights, same, other = (study.tmp_path / f"{name}.safetensors" for name in ("weights", "same", "other"))
+    for path, content in ((weights, "a"), (same, "a"), (other, "b")):
+        path.write_text(content)
+    words = ["table1", "--preset", "camvid_day_dusk_advent_esl", "--strategies", "none", "esl", "--seeds"]
+    assert main(study.command(*words, "1", "--init-weights", str(weights))) == 0
+    rows = study.rows / "camvid_day_dusk"
+    for row in rows.iterdir():
+        assert json.loads(row.read_text())["provenance"]["init_weights"] == sha256_of(weights)
+    capsys.readouterr()
+    for flags, said in (
+        ([], "this one would from random weights"),
+        (["--init-weights", str(other)], f"{other} (sha256"),
+    ):
+        assert main(study.command(*words, "1", "2", *flags)) == 2
+        told = capsys.readouterr().err
+        assert f"started from weights of sha256 {sha256_of(weights)[:12]}, this one would from" in told
+        assert said in told
+        assert "--init-weights" in told
+    assert main(study.command(*words, "1", "2", "--init-weights", str(same))) == 0, "the same weights elsewhere"
+    assert main(study.command(*words, "2", "--steps", "5")) == 0, "rows of other settings are never beside them"
+    weightless = study.command("table1", "--preset", "camvid_day_dusk_minent", "--strategies", "none", "--seeds", "1")
+    assert main(weightless) == 0, "another method"
+    assert study.row("minent-none-seed1", "camvid_day_dusk")["provenance"]["init_weights"] == ""
+
+    shutil.rmtree(study.rows)
+    run = study.tmp_path / "w/camvid_day_dusk/minent-none-seed1/run"
+    write_json(run / "config.json", read_json(run / "config.json") | {"data": {"init_weights": sha256_of(weights)}})
+    assert main(weightless) == 2, "the baseline itself says what it started from"
+    assert f"{run} started from weights of sha256" in capsys.readouterr().err
+
+
+def test_the_demos_trials_start_from_the_bundled_weights(study: PretendStudy) -> None:
+    for seed in ("1", "2"):
+        assert main(study.command("table1", "--preset", "demo_advent_esl", "--seeds", seed)) == 0
+    assert study.row("advent-esl-seed2")["provenance"]["init_weights"] == sha256_of(DEMO_NETWORK)
