@@ -119,22 +119,23 @@ class AuditHistogram:
         """The label-free histogram of the same pixels."""
         return ScoreHistogram.from_counts(self._marginals.sum(axis=2))
 
-    def kept(self, thresholds: Thresholds) -> Counts:
+    def kept(self, thresholds: Thresholds, *, keep_ties: bool = True) -> Counts:
         """(2, C, 3): pixels that each criterion keeps, by class and outcome; exact."""
         below, _ = self._cumulative()
         classes = np.arange(self.num_classes)
-        by_ssl = below[0, classes, :, NUM_BINS] - below[0, classes, :, thresholds.mu.astype(np.int64)]
-        by_esl = below[1, classes, :, thresholds.nu.astype(np.int64) + 1]
-        return np.stack([by_ssl, by_esl])
+        mu, nu = thresholds.limits(keep_ties)
+        return np.stack([below[0, classes, :, NUM_BINS] - below[0, classes, :, mu], below[1, classes, :, nu + 1]])
 
-    def kept_by_both(self, thresholds: Thresholds) -> tuple[NDArray[np.float64], Counts, Counts]:
+    def kept_by_both(
+        self, thresholds: Thresholds, *, keep_ties: bool = True
+    ) -> tuple[NDArray[np.float64], Counts, Counts]:
         """Pixels (C, 3) that both criteria keep: estimate, lower and upper bound.
 
         Cells that a threshold cuts are split in the proportion that the exact counts of that criterion say.
         """
         below, square = self._cumulative()
         classes = np.arange(self.num_classes)
-        mu, nu = thresholds.mu.astype(np.int64), thresholds.nu.astype(np.int64)
+        mu, nu = thresholds.limits(keep_ties)
         first = (mu + CELLS - 1) // CELLS  # cells of max-prob from here on are kept whole
         last = (nu + 1) // CELLS  # cells of entropy before this one are kept whole
         cut_mu, cut_nu = mu // CELLS, np.minimum((nu + 1) // CELLS + ((nu + 1) % CELLS != 0), CELLS)
@@ -155,7 +156,7 @@ class AuditHistogram:
         upper = whole + most_ssl + most_esl + np.minimum(corner, np.minimum(ssl_kept, esl_kept))
         ssl_part, esl_part = ssl_kept / np.maximum(ssl_strip, 1), esl_kept / np.maximum(esl_strip, 1)
         estimate = whole + in_ssl * ssl_part + in_esl * esl_part + corner * ssl_part * esl_part
-        kept = self.kept(thresholds)
+        kept = self.kept(thresholds, keep_ties=keep_ties)
         lower = np.maximum(lower, kept.sum(axis=0) - below[0, :, :, NUM_BINS])
         upper = np.minimum(upper, kept.min(axis=0))
         return np.clip(estimate, lower, upper), lower, upper
@@ -176,6 +177,8 @@ def audit(
     scores: ScoreHistogram,
     rule: ThresholdRule,
     class_names: tuple[str, ...] | None = None,
+    *,
+    keep_ties: bool = True,
 ) -> AuditReport:
     """Answer coverage, error rate and what only one criterion keeps, per class and over all pixels.
 
@@ -186,6 +189,7 @@ def audit(
         scores: the label-free histogram that thresholds come from: the whole set's, or one image's.
         rule: any mu*, nu*, mode and overrides.
         class_names: as they shall be printed; ids by default.
+        keep_ties: whether a score that equals its threshold is kept.
 
     Raises:
         ShapeError: the two histograms or the names are of different class sets.
@@ -199,8 +203,8 @@ def audit(
         )
     thresholds = class_thresholds(scores, rule)
     predicted = histogram._cumulative()[0][0, :, :, NUM_BINS]
-    kept = histogram.kept(thresholds)
-    both, lower, upper = histogram.kept_by_both(thresholds)
+    kept = histogram.kept(thresholds, keep_ties=keep_ties)
+    both, lower, upper = histogram.kept_by_both(thresholds, keep_ties=keep_ties)
     rows = [
         _row(names[c], predicted[c], kept[:, c], both[c], lower[c], upper[c], bool(thresholds.absent[c]))
         for c in range(histogram.num_classes)

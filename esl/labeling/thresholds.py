@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from esl.errors import ConfigError, DataError, ShapeError
 from esl.labeling.folds import NUM_BINS, fold_scores, load_counts, save_counts
-from esl.labeling.maps import PredictionMaps, quantise
+from esl.labeling.maps import SCALE, PredictionMaps, quantise
 
 Criterion: TypeAlias = Literal["max_prob", "entropy"]
 """`max_prob` is SSL's measure of confidence, `entropy` ESL's."""
@@ -135,18 +135,18 @@ class ScoreHistogram:
         ]
         return np.asarray(values, np.int32)
 
-    def num_kept(self, thresholds: "Thresholds", criterion: Criterion) -> Counts:
+    def num_kept(self, thresholds: "Thresholds", criterion: Criterion, *, keep_ties: bool = True) -> Counts:
         """(C,) pixels of each predicted class that the thresholds keep."""
-        below = self.cumulative[CRITERIA.index(criterion)]
-        classes = np.arange(self.num_classes)
-        if criterion == "entropy":
-            return np.asarray(below[classes, thresholds.nu])
-        under = np.where(thresholds.mu > 0, below[classes, np.maximum(thresholds.mu, 1) - 1], 0)
-        return np.asarray(below[:, -1] - under)
+        up_to = self.cumulative[CRITERIA.index(criterion)]
+        mu, nu = thresholds.limits(keep_ties)
+        last = nu if criterion == "entropy" else mu - 1
+        low = np.where(last >= 0, up_to[np.arange(self.num_classes), np.maximum(last, 0)], 0)
+        return np.asarray(low if criterion == "entropy" else up_to[:, -1] - low)
 
-    def coverage(self, thresholds: "Thresholds", criterion: Criterion) -> float:
+    def coverage(self, thresholds: "Thresholds", criterion: Criterion, *, keep_ties: bool = True) -> float:
         """Share of all pixels that the thresholds keep, in [0, 1]; 0 for no pixels."""
-        return float(self.num_kept(thresholds, criterion).sum() / max(int(self.num_pixels.sum()), 1))
+        num_kept = self.num_kept(thresholds, criterion, keep_ties=keep_ties)
+        return float(num_kept.sum() / max(int(self.num_pixels.sum()), 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +253,14 @@ class Thresholds:
     def of(self, criterion: Criterion) -> NDArray[np.uint16]:
         """mu or nu."""
         return self.mu if criterion == "max_prob" else self.nu
+
+    def limits(self, keep_ties: bool) -> tuple[Counts, Counts]:
+        """The least max-prob and the greatest entropy (C,) that are kept; -1 and 65536 keep none.
+
+        Without ties a limit is one step stricter, but at the end that no score fails.
+        """
+        mu, nu = self.mu.astype(np.int64), self.nu.astype(np.int64)
+        return (mu, nu) if keep_ties else (np.where(mu > 0, mu + 1, 0), np.where(nu < SCALE, nu - 1, SCALE))
 
 
 def class_thresholds(histogram: ScoreHistogram, rule: ThresholdRule) -> Thresholds:

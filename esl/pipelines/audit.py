@@ -101,6 +101,7 @@ def audit_store(
     portion: float | None = None,
     sample_every: int = 1,
     prior_path: Path = Path(),
+    keep_ties: bool = True,
     progress: Progress = no_progress,
     should_stop: ShouldStop = never_stop,
 ) -> StoreAudit:
@@ -122,6 +123,7 @@ def audit_store(
         portion: also audit CBST's labels, of this share of each predicted class; a pass per portion and rule.
         sample_every: CBST counts every n-th pixel of a class; 1 is exact.
         prior_path: CBST-SP's file of spatial priors; the empty path is CBST.
+        keep_ties: False gives the coverage and error rates of a training that drops ties; all else keeps them.
         progress: told after each image of a pass.
         should_stop: asked before each image of a pass.
 
@@ -133,7 +135,8 @@ def audit_store(
     labels = Targets.of(store.manifest) if labels is None else labels
     key = audit_key(store, labels)
     histogram = audit_histogram(store, labels, progress=progress, should_stop=should_stop, key=key)
-    report = audit(histogram, store.histogram() if scores is None else scores, rule, store.class_set.names)
+    scored = store.histogram() if scores is None else scores
+    report = audit(histogram, scored, rule, store.class_set.names, keep_ties=keep_ties)
     one = AuditPass(store=store, labels=labels, key=key, progress=progress, should_stop=should_stop)
     if portion is not None:
         balanced = _class_balanced(store, scores, portion, sample_every, prior_path)
@@ -240,16 +243,17 @@ def known_quality(labels: object) -> dict[str, float]:
 
     Returns:
         `coverage` of the whole set for labels from a store and a rule; and `error_rate`, where the store was audited
-        against the label files that are there now and its counts are kept. Both in [0, 1].
+        against the label files that are there now and its counts are kept. Both in [0, 1]; neither with verdicts, which
+        the counts know nothing of.
     """
-    if not isinstance(labels, StoredPseudoLabels):
+    if not isinstance(labels, StoredPseudoLabels) or labels.mask is not None:
         return {}
-    store, criterion = PredictionStore.open(labels.store_dir), labels.recipe.criterion
-    found = {"coverage": store.histogram().coverage(labels.thresholds, criterion)}
+    store, criterion, keep_ties = PredictionStore.open(labels.store_dir), labels.recipe.criterion, labels.keep_ties
+    found = {"coverage": store.histogram().coverage(labels.thresholds, criterion, keep_ties=keep_ties)}
     counts = kept_counts(store)
     if counts is None:
         return found
-    outcomes = counts.kept(labels.thresholds)[("max_prob", "entropy").index(criterion)]
+    outcomes = counts.kept(labels.thresholds, keep_ties=keep_ties)[("max_prob", "entropy").index(criterion)]
     correct, wrong = (int(outcomes[:, outcome].sum()) for outcome in (0, 1))
     return found | ({"error_rate": wrong / (correct + wrong)} if correct + wrong else {})
 

@@ -33,8 +33,9 @@ def audited_labels(store_dir: Path, labels: PseudoLabelConfig) -> dict[str, Any]
     side = STRATEGY_OF_CRITERION[labels.criterion]
     portion = labels.portion if side == "cbst" else None
     report = audit_store(
-        store, rule_of(labels), portion=portion, sample_every=labels.sample_every, prior_path=labels.spatial_prior
-    ).report
+        store, rule_of(labels), portion=portion, sample_every=labels.sample_every, prior_path=labels.spatial_prior,
+        keep_ties=labels.keep_ties,
+    ).report  # fmt: skip
     coverages, errors = (
         [percent(row[f"{side}_{what}"]) for row in report.rows()] for what in ("coverage", "error_rate")
     )

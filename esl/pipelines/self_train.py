@@ -230,12 +230,13 @@ class _Stages:
         histogram = PredictionStore.open(self.folder.parent / f"round_{number - 1}" / "store").histogram()
         thresholds = class_thresholds(histogram, recipe.rule)
         used = thresholds.of(recipe.criterion)
-        kept = histogram.num_kept(thresholds, recipe.criterion)
+        keep_ties = self.config.pseudo_labels.keep_ties
+        kept = histogram.num_kept(thresholds, recipe.criterion, keep_ties=keep_ties)
         return {
             "recipe": recipe.id,
             "criterion": recipe.criterion,
             "thresholds": [float(v) / SCALE for v in used],
-            "coverage": histogram.coverage(thresholds, recipe.criterion),
+            "coverage": histogram.coverage(thresholds, recipe.criterion, keep_ties=keep_ties),
             "coverage_per_class": [float(v) for v in kept / np.maximum(histogram.num_pixels, 1)],
         }
 

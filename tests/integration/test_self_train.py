@@ -15,12 +15,13 @@ from esl.files import read_json, sha256_of, write_json
 from esl.labeling.selection import select_pseudo_label
 from esl.labeling.thresholds import ThresholdRule, class_thresholds
 from esl.pipelines.run_table import RunTable
-from esl.pipelines.self_train import SelfTraining, self_train
+from esl.pipelines.self_train import SelfTraining, _Stages, self_train
 from esl.pipelines.train import train
+from esl.progress import no_progress
 from esl.store.predictions import PredictionStore
 from esl.store.recipes import Recipe, save_recipe
 from esl.training.guards import StopRequest
-from esl.training.pseudo_labels import pseudo_label_source
+from esl.training.pseudo_labels import StoredPseudoLabels, pseudo_label_source
 from tests.integration.training_world import SIZE, make_world, metrics_of, tiny_config, weights_of
 
 FEW = {"steps": 2, "save_every": 1, "log_every": 1, "selection": SelectionConfig()}
@@ -144,6 +145,25 @@ def test_labels_on_the_fly_are_those_of_store_and_rule(world: Path, experiment: 
     strict = pseudo_label_source(replace(config, keep_ties=False), store.class_set, store.image_ids)
     kept, kept_strictly = (sum(int((s(i) != 255).sum()) for i in store.image_ids) for s in (labels, strict))
     assert kept_strictly < kept
+
+
+def test_a_round_without_ties_states_the_coverage_of_its_own_labels(
+    world: Path, experiment: Path, tmp_path: Path
+) -> None:
+    store = PredictionStore.open(experiment / "round_0" / "store")
+    config = replace(LABELS, path=store.directory, mode="median", keep_ties=False)
+    labels = pseudo_label_source(config, store.class_set, store.image_ids)
+    assert isinstance(labels, StoredPseudoLabels)
+    (tmp_path / "round_0").symlink_to(experiment / "round_0")
+    save_recipe(tmp_path / "round_1" / "run" / "recipe", labels.recipe)
+    told = tiny_config(world, pseudo_labels=config, **FEW)
+    stages = _Stages(
+        told, tmp_path / "round_1", SelfTraining(), "cpu", lambda stage: no_progress, StopRequest(), print
+    )  # fmt: skip
+    described = stages._labels(1)
+    kept = np.stack([labels(i) != IGNORE for i in store.image_ids])
+    assert described["coverage"] == pytest.approx(kept.mean())
+    assert sum(described["coverage_per_class"] * store.histogram().num_pixels) == pytest.approx(kept.sum())
 
 
 def test_a_recipe_finds_its_store_and_no_other(world: Path, experiment: Path, tmp_path: Path) -> None:
