@@ -24,7 +24,7 @@ from esl.errors import CheckpointError, ConfigError
 from esl.files import read_json, sweep_partial_files, write_json
 from esl.pipelines.bdl_config import BdlConfig
 from esl.pipelines.bdl_strategies import labels_of, strategy_of
-from esl.pipelines.evaluate import evaluate_checkpoint
+from esl.pipelines.evaluate import evaluate_on
 from esl.pipelines.extract import extract
 from esl.pipelines.precheck import require_sound
 from esl.pipelines.run_record import Accelerator, init_weights_digest
@@ -193,9 +193,8 @@ class _Procedure:
         on = self.config.plan.score_on
         if not on:
             return {}
-        report = evaluate_checkpoint(
-            self._checkpoint(name), dataset=on.dataset, root=on.root, split=on.split, size=on.size,
-            class_set_name=self.config.adaptation.class_set, device=self.accelerator,
+        report = evaluate_on(
+            self._checkpoint(name), on, self.config.adaptation.class_set, device=self.accelerator,
             progress=self.progress_of(f"{name}: score"), should_stop=self.stop,
         )  # fmt: skip
         self.say(f"{name}: mIoU {100 * report.miou:.2f} on {on.dataset} {on.split}.")

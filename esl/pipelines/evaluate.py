@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esl.classes import ClassSet, class_set
+from esl.config import DataConfig
 from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
 from esl.errors import DataError
@@ -134,6 +135,17 @@ def evaluate_checkpoint(
     how = f"input {size[0]}x{size[1]}, {predictor.precision}"
     report = report_of(matrix, pairs, protocol=protocol, views=views, how=how, predictions=str(checkpoint))
     return replace(report, target_labels_chose=_chosen_on_target(predictor))
+
+
+def evaluate_on(
+    checkpoint: Path | str, on: DataConfig, class_set_name: str, *, device: DeviceName, progress: Progress,
+    should_stop: ShouldStop,
+) -> EvaluationReport:  # fmt: skip
+    """`evaluate_checkpoint` on a split as configs name one, labels in its `label_format`; raises the same errors."""
+    return evaluate_checkpoint(
+        checkpoint, dataset=on.dataset, root=on.root, split=on.split, size=on.size, class_set_name=class_set_name,
+        label_format=on.label_format, device=device, progress=progress, should_stop=should_stop,
+    )  # fmt: skip
 
 
 def evaluate_store(

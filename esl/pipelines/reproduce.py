@@ -140,14 +140,12 @@ def _score(
     progress_of: ProgressOf,
     stop: StopRequest,
 ) -> dict[str, Any]:
-    from esl.pipelines.evaluate import evaluate_checkpoint
+    from esl.pipelines.evaluate import evaluate_on
 
-    on = plan.score_on
     checkpoint = run / "checkpoints" / (run / "checkpoints" / "LATEST").read_text().strip()
-    return evaluate_checkpoint(
-        checkpoint, dataset=on.dataset, root=on.root, split=on.split, size=on.size, class_set_name=config.class_set,
-        device=accelerator, progress=progress_of("score"), should_stop=stop,
-    ).to_json()  # fmt: skip
+    return evaluate_on(
+        checkpoint, plan.score_on, config.class_set, device=accelerator, progress=progress_of("score"), should_stop=stop
+    ).to_json()
 
 
 def _row(

@@ -22,7 +22,7 @@ from esl.files import read_json, write_json
 from esl.labeling.maps import SCALE
 from esl.labeling.thresholds import class_thresholds
 from esl.models.weights import read_info
-from esl.pipelines.evaluate import evaluate_checkpoint
+from esl.pipelines.evaluate import evaluate_on
 from esl.pipelines.extract import extract
 from esl.pipelines.precheck import require_sound
 from esl.pipelines.run_record import Accelerator, init_weights_digest
@@ -212,9 +212,8 @@ class _Stages:
             facts |= self._labels(number)
         on = self.plan.score_on
         if on:
-            report = evaluate_checkpoint(
-                checkpoint, dataset=on.dataset, root=on.root, split=on.split, size=on.size,
-                class_set_name=self.config.class_set, device=self.accelerator,
+            report = evaluate_on(
+                checkpoint, on, self.config.class_set, device=self.accelerator,
                 progress=self.progress_of(f"{self.folder.name}: score"), should_stop=self.stop,
             )  # fmt: skip
             facts |= {"scores": report.to_json()}

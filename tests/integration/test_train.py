@@ -11,14 +11,15 @@ import torch
 
 from esl.cli import main
 from esl.config import DataConfig, SelectionConfig, TrainConfig, config_from_json
-from esl.errors import CheckpointError, ConfigError, DataError
+from esl.errors import CheckpointError, ConfigError, DataError, EslError
 from esl.files import read_json, sha256_of
 from esl.metrics.confusion import ConfusionMatrix
 from esl.models.checkpoint_paths import list_checkpoints
-from esl.pipelines.evaluate import evaluate_checkpoint
+from esl.pipelines.evaluate import evaluate_checkpoint, evaluate_on
 from esl.pipelines.scoring import score
 from esl.pipelines.train import TrainResult, train
 from esl.presets import ADAPTSEGNET, ADVENT, MINENT
+from esl.progress import never_stop, no_progress
 from esl.store.runs import RunDirectory
 from esl.training.guards import NonFiniteError, StopRequest
 from tests.integration.training_world import SIZE, make_world, metrics_of, tiny_config, weights_of
@@ -293,6 +294,14 @@ def test_evaluation_of_a_run_says_its_protocol(world: Path, finished: Path) -> N
     assert json.loads(json.dumps(report.to_json()))["miou"] == pytest.approx(report.miou)
     logged = max(m["miou"] for m in metrics_of(finished) if m["kind"] == "evaluation")
     assert report.miou == pytest.approx(logged, abs=1e-4)
+
+
+def test_a_score_reads_labels_in_the_format_that_its_split_names(world: Path, finished: Path) -> None:
+    on = DataConfig(dataset="camvid", root=world, split="day_test", size=SIZE, label_format="morse")
+    told = {"device": "cpu", "progress": no_progress, "should_stop": never_stop}
+    with pytest.raises(EslError, match="'morse'"):
+        evaluate_on(finished, on, "", **told)  # type: ignore[arg-type]
+    assert evaluate_on(finished, replace(on, label_format=""), "", **told).num_images == 4  # type: ignore[arg-type]
 
 
 def test_all_snapshots_of_a_run_are_scored_in_order(
