@@ -167,14 +167,19 @@ def _audit_notes(audited: Sequence[ExperimentRow], shown: Sequence[str]) -> tupl
 
 
 def sweep_table(rows: Sequence[ExperimentRow], method: str, threshold: str = "nu_star") -> Table:
-    """mIoU of ESL against nu*, or of SSL against mu*, with the baseline and the median-only limit. Paper: Table 5."""
+    """mIoU of ESL against nu*, or of SSL against mu*, with the baseline and the median-only limit. Paper: Table 5.
+
+    Means are over the seeds that all columns have, where there are such: seeds differ by more than thresholds do.
+    """
     strategy, written, values = _SWEEPS[threshold]
     benchmark, _ = _one_benchmark(rows)
     common = _of_one_setting(rows)[1]
     mine = [r for r in rows if r.method == method and _without_sweep(r) == common]
     picks: list[tuple[str, Callable[[ExperimentRow], bool]]] = [("Baseline", lambda r: r.strategy == "none")]
     picks += [(value, _at(threshold, value)) for value in values]
-    columns = [[r for r in mine if pick(r)] for _, pick in picks]
+    found = [[r for r in mine if pick(r)] for _, pick in picks]
+    seeds = set.intersection(*({r.seed for r in column} for column in found if column))
+    columns = [[r for r in column if r.seed in seeds or not seeds] for column in found]
     flags = mark_best([[_mean(r.miou for r in column) for column in columns]])[0]
     cells = [Cell(text=with_deviation([r.miou for r in c]), is_best=flag) for c, flag in zip(columns, flags)]
     return Table(
@@ -182,7 +187,7 @@ def sweep_table(rows: Sequence[ExperimentRow], method: str, threshold: str = "nu
         header=("Threshold", "", *(label for label, _ in picks)),
         rows=((Cell(text="mIoU"), Cell(text=""), *cells),),
         notes=(
-            *_seeds_notes({label: column for (label, _), column in zip(picks, columns)}),
+            *_seeds_notes({label: column for (label, _), column in zip(picks, found)}),
             *_provenance_notes([r for column in columns for r in column]),
         ),
     )
