@@ -43,7 +43,10 @@ def config_from_json(values: Mapping[str, Any]) -> TrainConfig:
 
 
 def config_hash(config: TrainConfig) -> str:
-    """Hex digest of what decides a run's numbers; two configs with the same hash train the same network."""
+    """Hex digest of what decides a run's numbers; two configs of the same hash train the same network from the same files.
+
+    Where files lie (data, first weights, pseudo-labels) is not in it: a run holds them by digests of their own.
+    """
     text = json.dumps(
         {k: v for k, v in flat_json(config_to_json(config)).items() if k not in _FREE_TO_CHANGE}, sort_keys=True
     )
