@@ -36,7 +36,7 @@ def resolve_checkpoint(path: Path | str, *, prefer: Literal["best", "latest"] = 
     checkpoints = path / "checkpoints" if (path / "checkpoints").is_dir() else path
     for pointer in ("BEST", "LATEST") if prefer == "best" else ("LATEST", "BEST"):
         if (checkpoints / pointer).exists():
-            return _single_file(_follow(checkpoints, pointer))
+            return _single_file(follow_pointer(checkpoints, pointer))
     return _single_file(path)
 
 
@@ -60,8 +60,18 @@ def list_checkpoints(folder: Path | str) -> list[Path]:
     return list({p.name.partition(".")[0]: p for p in ordered}.values()) if kept else ordered
 
 
-def _follow(checkpoints: Path, pointer: str) -> Path:
+def follow_pointer(checkpoints: Path, pointer: Literal["BEST", "LATEST"]) -> Path:
+    """The checkpoint's folder that a run's `checkpoints/BEST` or `LATEST` names.
+
+    Raises:
+        CheckpointError: there is no such pointer, or nothing where it points.
+    """
     marker = checkpoints / pointer
+    if not marker.exists():
+        raise CheckpointError(
+            f"A run must keep its checkpoint for what builds on it: {checkpoints} has none ({pointer} is not there). Put it "
+            "back, or begin in another folder."
+        )
     if marker.is_dir():
         return marker
     try:

@@ -20,15 +20,16 @@ from typing import Any
 
 from esl.config import PseudoLabelConfig, config_differences, config_from_json
 from esl.config.translation import TranslationConfig
-from esl.errors import CheckpointError, ConfigError
+from esl.errors import ConfigError
 from esl.files import read_json, sweep_partial_files, write_json
+from esl.models.checkpoint_paths import follow_pointer
 from esl.pipelines.bdl_config import BdlConfig
 from esl.pipelines.bdl_strategies import labels_of, strategy_of
 from esl.pipelines.evaluate import evaluate_on
 from esl.pipelines.extract import extract
 from esl.pipelines.precheck import require_sound
-from esl.pipelines.run_record import Accelerator, init_weights_digest
-from esl.pipelines.start_weights import require_same_start
+from esl.pipelines.run_record import Accelerator
+from esl.pipelines.start_weights import init_weights_digest, require_same_start
 from esl.pipelines.train import open_data, train
 from esl.pipelines.translate_apply import ApplyPlan, apply_translation, on_translated_source
 from esl.pipelines.translate_train import train_translation
@@ -216,13 +217,7 @@ class _Procedure:
         return {"kind": "store", "network": network, "store_hash": store.store_hash}
 
     def _checkpoint(self, name: str) -> Path:
-        checkpoints = self.directory / name / "checkpoints"
-        if not (checkpoints / "LATEST").is_file():
-            raise CheckpointError(
-                f"A stage must keep its checkpoint for what builds on it and for other scores: {checkpoints} has none. "
-                "Put it back, or begin in another folder."
-            )
-        return checkpoints / (checkpoints / "LATEST").read_text().strip()
+        return follow_pointer(self.directory / name / "checkpoints", "LATEST")
 
 
 def _begin(config: BdlConfig, directory: Path) -> dict[str, Any]:

@@ -111,7 +111,8 @@ def error_table(rows: Sequence[ExperimentRow], method: str) -> Table:
         raise DataError(
             f"Table 4 needs audited pseudo-labels of SSL and ESL for {method}; the rows have none for {missing}. Run the experiment with ground truth for the audit."
         )
-    mine = _of_common_seeds(audited)
+    seeds = _compared_seeds(audited)
+    mine = [r for r in audited if r.seed in seeds]
     if not mine:
         raise DataError(f"Table 4 needs SSL and ESL of the same seed; the rows of {method} have none. Run the others.")
     errors = {strategy: _error_rates(mine, strategy) for strategy in ("ssl", "esl", "cbst")}
@@ -146,10 +147,14 @@ def _audited(rows: Sequence[ExperimentRow], method: str) -> list[ExperimentRow]:
     return [r for r in mine if r.strategy in ("ssl", "esl", "cbst")]
 
 
-def _of_common_seeds(audited: Sequence[ExperimentRow]) -> list[ExperimentRow]:
-    """Rows of the seeds that SSL and ESL both have: a mean over other seeds says nothing of the labels."""
-    ssl, esl = ({r.seed for r in audited if r.strategy == strategy} for strategy in ("ssl", "esl"))
-    return [r for r in audited if r.seed in ssl & esl]
+def _compared_seeds(audited: Sequence[ExperimentRow]) -> set[int]:
+    """Seeds that SSL and ESL both have."""
+    return _common_seeds([[r for r in audited if r.strategy == strategy] for strategy in ("ssl", "esl")])
+
+
+def _common_seeds(groups: Iterable[Sequence[ExperimentRow]]) -> set[int]:
+    """Seeds that all groups have: means over other ones cannot be compared, as seeds differ by more than what is studied."""
+    return set.intersection(*({row.seed for row in group} for group in groups))
 
 
 def _error_rates(audited: Sequence[ExperimentRow], strategy: str) -> list[float | None]:
@@ -169,7 +174,7 @@ def _audit_notes(audited: Sequence[ExperimentRow], shown: Sequence[str]) -> tupl
 def sweep_table(rows: Sequence[ExperimentRow], method: str, threshold: str = "nu_star") -> Table:
     """mIoU of ESL against nu*, or of SSL against mu*, with the baseline and the median-only limit. Paper: Table 5.
 
-    Means are over the seeds that all columns have, where there are such: seeds differ by more than thresholds do.
+    Means are over the seeds that all columns have, where there are such.
     """
     strategy, written, values = _SWEEPS[threshold]
     benchmark, _ = _one_benchmark(rows)
@@ -178,7 +183,7 @@ def sweep_table(rows: Sequence[ExperimentRow], method: str, threshold: str = "nu
     picks: list[tuple[str, Callable[[ExperimentRow], bool]]] = [("Baseline", lambda r: r.strategy == "none")]
     picks += [(value, _at(threshold, value)) for value in values]
     found = [[r for r in mine if pick(r)] for _, pick in picks]
-    seeds = set.intersection(*({r.seed for r in column} for column in found if column))
+    seeds = _common_seeds(column for column in found if column)
     columns = [[r for r in column if r.seed in seeds or not seeds] for column in found]
     flags = mark_best([[_mean(r.miou for r in column) for column in columns]])[0]
     cells = [Cell(text=with_deviation([r.miou for r in c]), is_best=flag) for c, flag in zip(columns, flags)]
@@ -214,7 +219,7 @@ def write_report(rows: Sequence[ExperimentRow], out_dir: Path, *, sweep_method: 
     differences = differences_table(default, _provenance_notes(default))
     if differences.rows:
         tables["differences"] = differences
-    if _of_common_seeds(_audited(rows, sweep_method)):
+    if _compared_seeds(_audited(rows, sweep_method)):
         tables["table4"] = error_table(rows, sweep_method)
     if any(r.method == sweep_method and "nu_star" in r.setting for r in rows):
         tables["table5"] = sweep_table(rows, sweep_method)

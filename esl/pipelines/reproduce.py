@@ -11,6 +11,7 @@ from typing import Any
 
 from esl.config import TrainConfig
 from esl.config.form import command_flags
+from esl.models.checkpoint_paths import follow_pointer
 from esl.pipelines.row_facts import audited_labels, provenance, scores_in_percent
 from esl.pipelines.run_record import Accelerator
 from esl.pipelines.same_inputs import hold_to_start, hold_to_translation, require_same_inputs
@@ -142,7 +143,7 @@ def _score(
 ) -> dict[str, Any]:
     from esl.pipelines.evaluate import evaluate_on
 
-    checkpoint = run / "checkpoints" / (run / "checkpoints" / "LATEST").read_text().strip()
+    checkpoint = follow_pointer(run / "checkpoints", "LATEST")
     return evaluate_on(
         checkpoint, plan.score_on, config.class_set, device=accelerator, progress=progress_of("score"), should_stop=stop
     ).to_json()

@@ -16,11 +16,9 @@ from esl.config import TrainConfig, config_differences, config_from_json, config
 from esl.config.translation import TranslationConfig
 from esl.data.dataset import PairDataset
 from esl.errors import CheckpointError, ConfigError, EslError
-from esl.files import read_json, sha256_of
-from esl.models.checkpoint_paths import resolve_checkpoint
+from esl.files import read_json
 from esl.models.device import resolve_device, resolve_precision
 from esl.store.runs import RunDirectory
-from esl.training.checkpoint import has_checkpoints
 from esl.training.class_balanced import ClassBalancedPseudoLabels
 from esl.training.pseudo_labels import FolderPseudoLabels, StoredPseudoLabels
 
@@ -79,53 +77,6 @@ def refuse_changed_data(run: RunDirectory, data: dict[str, Any]) -> None:
             f"A run must go on with the images and pseudo-labels it was started with; the list changed "
             f"({'; '.join(changed)}). Restore the files, or say --allow-data-change to go on without exact repeatability."
         )
-
-
-def init_weights_digest(config: TrainConfig) -> str:
-    """Hex sha256 of the file that a training starts from; empty for random weights.
-
-    Raises:
-        CheckpointError: there is no such file.
-    """
-    if config.init_weights == Path():
-        return ""
-    if config.init_part == "backbone":  # any file, also a published one; a checkpoint's folder starts whole networks
-        file = config.init_weights
-        if not file.is_file():
-            raise CheckpointError(f"Initial weights must exist: there is no file {file}.")
-    else:
-        file = resolve_checkpoint(config.init_weights, prefer="latest")
-    return sha256_of(file)
-
-
-def held_to_its_start(config: TrainConfig, run: RunDirectory) -> tuple[TrainConfig, dict[str, Any]]:
-    """The config with the weights that the run starts from or, where it has a checkpoint, once started from.
-
-    Weights that were used are not read again: they may have moved, and another path changes nothing.
-
-    Returns:
-        The config to train and record, and what its data are known by beside `digests_of`: `init_weights`, where there are any.
-
-    Raises:
-        CheckpointError: the run has no checkpoint yet and the weights are others than at its start, or are not there.
-    """
-    record: dict[str, Any] = read_json(run.config_path) if run.exists else {}
-    before = config_from_json(record["config"]).init_weights if record else config.init_weights
-    # Runs of earlier versions recorded the path alone.
-    recorded = record.get("data", {}).get("init_weights", "" if before == Path() else None)
-    if run.exists and has_checkpoints(run.checkpoints_dir):
-        return replace(config, init_weights=before), {"init_weights": recorded} if recorded else {}
-    digest = init_weights_digest(config)
-    if run.exists and recorded not in (None, digest):
-        raise CheckpointError(
-            f"A run must go on with the weights it was started with; {run.path} began with {_in_words(recorded, before)}, "
-            f"this is {_in_words(digest, config.init_weights)}. Give the old ones as --init-weights, or use another --run."
-        )
-    return config, {"init_weights": digest} if digest else {}
-
-
-def _in_words(digest: str, path: Path) -> str:
-    return f"{path} (sha256 {digest[:12]})" if digest else "random weights"
 
 
 def digests_of(source: PairDataset, target: PairDataset | None, labels: PseudoLabels | None) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from esl.errors import ConfigError
 from esl.files import read_json, write_json
-from esl.pipelines.run_record import init_weights_digest
 from esl.pipelines.start_weights import recorded_start, require_same_start
 from esl.pipelines.study import SWEPT, Trial
 from esl.pipelines.study_places import StudyPlaces
 from esl.store.experiments import ExperimentRow, read_rows, row_path
+from esl.store.runs import RunDirectory
 
 _MARK = "translated.json"
 """Beside what a trial leaves: which translation it is trained on, as paths and names of images do not say."""
@@ -64,8 +64,7 @@ def hold_to_start(trial: Trial, places: StudyPlaces) -> str:
     config, baseline = places.config(trial), places.run_of(trial)
     rows = [row for row in _rows_beside([trial], places) if row.method == trial.method]
     others = {row_path(places.rows_dir, row): row.provenance.get("init_weights") for row in rows}
-    require_same_start(config, {baseline: recorded_start(baseline), **others})
-    return init_weights_digest(config)
+    return require_same_start(config, {baseline: recorded_start(RunDirectory(baseline)), **others})
 
 
 def _rows_beside(trials: Sequence[Trial], places: StudyPlaces) -> Iterable[ExperimentRow]:

@@ -21,11 +21,12 @@ from esl.errors import ConfigError
 from esl.files import read_json, write_json
 from esl.labeling.maps import SCALE
 from esl.labeling.thresholds import class_thresholds
+from esl.models.checkpoint_paths import follow_pointer
 from esl.models.weights import read_info
 from esl.pipelines.evaluate import evaluate_on
 from esl.pipelines.extract import extract
 from esl.pipelines.precheck import require_sound
-from esl.pipelines.run_record import Accelerator, init_weights_digest
+from esl.pipelines.run_record import Accelerator
 from esl.pipelines.start_weights import recorded_start, require_same_start
 from esl.pipelines.train import open_data, train
 from esl.progress import Progress, no_progress
@@ -131,9 +132,9 @@ def _begin(config: TrainConfig, directory: Path, plan: SelfTraining) -> dict[str
     path = directory / EXPERIMENT_FILE
     told: dict[str, Any] = {"plan": _plan_to_json(plan), "config": config_to_json(config)}
     if not path.is_file():
-        if plan.baseline != Path() and plan.start == "scratch":
-            require_same_start(config, {plan.baseline: recorded_start(plan.baseline)})
-        start = init_weights_digest(config)
+        is_compared = plan.baseline != Path() and plan.start == "scratch"
+        beside = {plan.baseline: recorded_start(RunDirectory(plan.baseline))} if is_compared else {}
+        start = require_same_start(config, beside)
         record: dict[str, Any] = {
             "format": "esl-experiment", "version": 1, **told, "init_weights": start, "rounds": [],
         }  # fmt: skip
@@ -241,8 +242,8 @@ class _Stages:
 
     def _checkpoint(self, run: Path) -> Path:
         checkpoints = run / "checkpoints"
-        pointer = "BEST" if self.plan.checkpoint == "best" and (checkpoints / "BEST").is_file() else "LATEST"
-        return checkpoints / (checkpoints / pointer).read_text().strip()
+        is_best = self.plan.checkpoint == "best" and (checkpoints / "BEST").is_file()
+        return follow_pointer(checkpoints, "BEST" if is_best else "LATEST")
 
 
 def _relative(path: Path, directory: Path) -> str:

@@ -26,7 +26,6 @@ from esl.pipelines.run_record import (
     digests_of,
     facts_of,
     failures_recorded,
-    held_to_its_start,
     is_first_process,
     record_loss,
     refuse_changed_data,
@@ -36,6 +35,7 @@ from esl.pipelines.run_record import (
 )
 from esl.pipelines.samples import sampler
 from esl.pipelines.selection_score import chosen_on, evaluator, predictor_of
+from esl.pipelines.start_weights import held_to_its_start
 from esl.progress import Progress, no_progress
 from esl.store.recipes import save_recipe
 from esl.store.runs import RunDirectory, RunStatus

@@ -8,7 +8,7 @@ import pytest
 from esl.config import DataConfig, TrainConfig, config_to_json
 from esl.errors import CheckpointError
 from esl.files import sha256_of, write_json
-from esl.pipelines.run_record import held_to_its_start, init_weights_digest
+from esl.pipelines.start_weights import held_to_its_start, init_weights_digest
 from esl.store.runs import RunDirectory
 
 
