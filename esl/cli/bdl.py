@@ -158,7 +158,9 @@ def _summary(stages: dict[str, dict[str, object]]) -> dict[str, str]:
     lines = {}
     for name, left in stages.items():
         scores = left.get("scores")
-        told = [f"{k} {v}" for k, v in left.items() if k not in ("kind", "scores", "generator", "store_hash")]
+        told = [
+            f"{k} {v}" for k, v in left.items() if k not in ("kind", "scores", "score_on", "generator", "store_hash")
+        ]
         if isinstance(scores, dict):
             told.append(f"mIoU {100 * scores['miou']:.2f} on {scores['dataset']} {scores['split']}")
         lines[name] = ", ".join(told)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from esl.config import PseudoLabelConfig, config_differences, config_from_json
+from esl.config import DataConfig, PseudoLabelConfig, config_differences, config_from_json
 from esl.config.translation import TranslationConfig
 from esl.errors import ConfigError
 from esl.files import read_json, sweep_partial_files, write_json
@@ -128,14 +128,9 @@ class _Procedure:
             write_json(self.directory / EXPERIMENT_FILE, self.record)
 
     def _lacks_scores(self, done: Mapping[str, Any]) -> bool:
-        """Whether a finished network was scored on another split than the one that is asked for, or at another size."""
-        on, scores = self.config.plan.score_on, done.get("scores")
-        if done["kind"] != "run" or not on:
-            return False
-        if scores is None:
-            return True
-        size = f"input {on.size[0]}x{on.size[1]},"
-        return (scores["dataset"], scores["split"]) != (on.dataset, on.split) or size not in scores["protocol"]
+        """Whether a finished network has no scores on the split that is asked for, at its size and in its label format."""
+        on = self.config.plan.score_on
+        return done["kind"] == "run" and bool(on) and done.get("score_on") != _asked(on)
 
     def _translation(self, name: str, observed_by: str) -> dict[str, Any] | None:
         adaptation = self.config.adaptation
@@ -199,7 +194,7 @@ class _Procedure:
             progress=self.progress_of(f"{name}: score"), should_stop=self.stop,
         )  # fmt: skip
         self.say(f"{name}: mIoU {100 * report.miou:.2f} on {on.dataset} {on.split}.")
-        return {"scores": report.to_json()}
+        return {"scores": report.to_json(), "score_on": _asked(on)}
 
     def _extract(self, name: str, network: str) -> dict[str, Any] | None:
         adaptation = self.config.adaptation
@@ -218,6 +213,11 @@ class _Procedure:
 
     def _checkpoint(self, name: str) -> Path:
         return follow_pointer(self.directory / name / "checkpoints", "LATEST")
+
+
+def _asked(on: DataConfig) -> dict[str, Any]:
+    """What decides a score; the data may move."""
+    return {"dataset": on.dataset, "split": on.split, "size": list(on.size), "label_format": on.label_format}
 
 
 def _begin(config: BdlConfig, directory: Path) -> dict[str, Any]:

@@ -118,7 +118,12 @@ def test_networks_that_are_done_are_scored_when_another_split_is_asked_for(
     shutil.copytree(finished, directory)
     small = DataConfig(dataset="camvid", root=world, split="day_test", size=SIZE)
     runs = [stage for stage in STAGES if stage.endswith("/run")]
-    for on in (small, replace(small, size=(48, 64)), replace(small, split="day_train")):
+    for on in (
+        small,
+        replace(small, size=(48, 64)),
+        replace(small, split="day_train"),
+        replace(small, split="day_train", label_format="camvid"),
+    ):
         said: list[str] = []
         stages = bdl(settings(world, score_on=on), directory, say=said.append)["stages"]
         assert [line for line in said if line.startswith("BDL: ")] == [f"BDL: {name}" for name in runs]
