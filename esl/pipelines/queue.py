@@ -108,13 +108,16 @@ class QueueWorker:
             # Only USR1 reaches the job's own process, which hands it on as TERM (`slurm.Resubmittable`).
             how = ["--full"] if is_kill else ["--signal=USR1"]
             try:
-                subprocess.run(["scancel", *how, job.remote_id], check=False)
+                told = subprocess.run(["scancel", *how, job.remote_id], check=False, stderr=subprocess.PIPE, text=True)
+                is_told = told.returncode == 0 or _is_forgotten(told.stderr)  # `_settle` sees that it is over
+                fault = "" if is_told else f"scancel answers: {told.stderr.strip() or told.returncode}"
             except OSError as error:
+                fault = f"scancel cannot be run here ({error.strerror or error})"
+            if fault:
                 self.queue.set_state(job_id, job.state, only_from=("stopping",))
                 raise ConfigError(
-                    f"SLURM must be at hand to stop its job {job.remote_id}: scancel cannot be run here "
-                    f"({error.strerror or error}). Stop it where the job was submitted."
-                ) from error
+                    f"SLURM must be at hand to stop its job {job.remote_id}; {fault}. Stop it where the job was submitted."
+                )
         elif job.pid and _is_alive(job):
             # The shell that wraps the run ignores SIGTERM (trap) and reports the run's own exit code.
             with contextlib.suppress(ProcessLookupError):
@@ -257,7 +260,12 @@ def _has_left_slurm(remote_id: str) -> bool:
         return False
     if asked.returncode == 0:
         return not asked.stdout.strip()
-    return "invalid job id" in asked.stderr.lower()  # it ended so long ago that it is forgotten
+    return _is_forgotten(asked.stderr)
+
+
+def _is_forgotten(complaint: str) -> bool:
+    """Whether SLURM complains of a job that ended so long ago that it is forgotten."""
+    return "invalid job id" in complaint.lower()
 
 
 def _without_python(argv: Sequence[str]) -> Sequence[str]:

@@ -117,7 +117,12 @@ def test_slurm_is_told_to_stop_a_job_by_the_signal_that_reaches_it(
     worker: QueueWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[str]] = []
-    monkeypatch.setattr("esl.pipelines.queue.subprocess.run", lambda command, **more: asked.append(command))
+
+    def scancel(command: list[str], **more: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr("esl.pipelines.queue.subprocess.run", scancel)
     monkeypatch.setattr("esl.pipelines.queue.shutil.which", lambda name: name)
     worker.submit(job("far", "pass", launcher="slurm"))
     worker.queue.claim("cpu", "here")
@@ -162,6 +167,27 @@ def test_where_slurm_is_not_installed_its_jobs_are_left_alone(
     with pytest.raises(ConfigError, match="scancel cannot be run here"):
         worker.stop("far")
     assert state(worker, "far") == "running"
+
+
+@pytest.mark.parametrize(
+    ("complaint", "expected"),
+    [
+        ("scancel: error: Kill job error on job id 17: Access/permission denied", "running"),
+        ("scancel: error: Kill job error on job id 17: Invalid job id specified", "stopping"),
+    ],
+)
+def test_a_stop_that_slurm_refuses_is_told_and_the_job_runs_on(
+    worker: QueueWorker, monkeypatch: pytest.MonkeyPatch, complaint: str, expected: str
+) -> None:
+    far_job(worker, monkeypatch)
+    answer = subprocess.CompletedProcess((), 1, "", complaint)
+    monkeypatch.setattr("esl.pipelines.queue.subprocess.run", lambda command, **more: answer)
+    if expected == "running":
+        with pytest.raises(ConfigError, match="scancel answers: .*permission denied"):
+            worker.stop("far")
+    else:  # it is over, and the next look at the queue says so
+        worker.stop("far")
+    assert state(worker, "far") == expected
 
 
 @pytest.mark.parametrize("launcher", ["local", "slurm"])
