@@ -2,6 +2,7 @@
 
 /** Fields that people change, with a short name and a unit; everything else is in the advanced list. */
 export const MAIN_FIELDS = Object.freeze([
+  { path: 'init_weights', name: 'Start weights', unit: 'a file; empty: random', wide: true },
   { path: 'steps', name: 'Steps', unit: 'updates' },
   { path: 'batch_size', name: 'Batch', unit: 'images' },
   { path: 'source.augment.crop', name: 'Crop', unit: 'height width, px' },

@@ -50,8 +50,8 @@ export function inputFor(field, onchange) {
   return textInput(onchange, { inputmode: numeric, placeholder: field.kind === 'path' ? 'none' : null, maxlength: 1000 });
 }
 
-export function fieldFor(field, { name = field.path, unit = '' }, onchange) {
-  const made = new Field({ name, unit, help: `${field.path}${field.help ? `: ${field.help}` : ''}`, control: inputFor(field, onchange) });
+export function fieldFor(field, { name = field.path, unit = '', wide = false }, onchange) {
+  const made = new Field({ name, unit, wide, help: `${field.path}${field.help ? `: ${field.help}` : ''}`, control: inputFor(field, onchange) });
   made.value = field.kind === 'switch' ? field.value : showField(field);
   return made;
 }

@@ -154,6 +154,8 @@ def _train(
         folder = newest_checkpoint(run.checkpoints_dir, tell)
         engine = Engine(fabric, config if folder is None else replace(config, init_weights=Path()), tell)
         position = Position() if folder is None else Position.of(folder)
+        if folder is None and config.init_weights == Path():
+            tell("All weights start at random: no --init-weights were given. The paper's start from ImageNet's.")
         if folder is not None:
             engine.load(folder)
             if fabric.is_global_zero:

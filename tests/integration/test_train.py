@@ -59,7 +59,9 @@ def test_a_run_says_everything_about_itself(world: Path, finished: Path) -> None
     assert [(m["kind"], m["step"]) for m in metrics_of(finished)] == [
         ("train", 2), ("evaluation", 3), ("train", 4), ("train", 6), ("evaluation", 6)
     ]  # fmt: skip
-    assert "camvid day_test" in (finished / "log.txt").read_text()
+    log = (finished / "log.txt").read_text()
+    assert "camvid day_test" in log
+    assert "All weights start at random" in log
     info = read_json(finished / "checkpoints" / "step_000006" / "model.json")
     assert info["provenance"]["chosen_on"] == "camvid day_test"
 
