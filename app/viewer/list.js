@@ -30,7 +30,7 @@ export class ImageList {
     this.pool = []; // rows out of view, to be used again
     this.seen = new Set();
     this.search = el('input', {
-      type: 'search', class: 'esl-search', placeholder: 'class:rider err>5% unseen', 'aria-label': 'Filter images', spellcheck: 'false',
+      type: 'search', class: 'esl-search', value: session.filter, placeholder: 'class:rider err>5% unseen', 'aria-label': 'Filter images', spellcheck: 'false',
       oninput: () => this.later(), onkeydown: (event) => { if (event.key === 'Escape') this.search.blur(); },
     });
     this.sort = el('select', { class: 'esl-select', 'aria-label': 'Sort images by', onchange: () => { this.key = this.sort.value; this.rank(); } },

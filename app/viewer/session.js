@@ -99,7 +99,7 @@ export class Session {
   get showsTruth() { return this.info.has_truth && !this.blind; }
 
   /** What a link says of all screens, for the first one that opens; from then on the page knows better than its URL. */
-  takeLink({ rule, hidden, scope, portion }) {
+  takeLink({ rule, hidden, scope, portion, filter }) {
     if (this.isBegun) return;
     this.isBegun = true;
     if (rule) this.setRule(rule, false);
@@ -107,6 +107,7 @@ export class Session {
     if (hidden) this.setHidden(new Set(hidden));
     if (scope) this.setScope(scope);
     if (portion) this.classBalanced.setPortion(portion);
+    if (filter) this.filter = filter;
   }
 
   /** Change the rule; `commit` ends a gesture, and makes one step of undo. */

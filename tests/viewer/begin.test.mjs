@@ -51,19 +51,20 @@ test('a link names store, image, thresholds and tab', async () => {
 });
 
 test('the link is taken by the first screen alone: what was changed since is not put back', async () => {
-  const link = '#s=aa&nu=0.25&mu=0.75&hide=1&n=set&cb=0.5';
+  const link = '#s=aa&nu=0.25&mu=0.75&hide=1&n=set&cb=0.5&q=class:car';
   serve(['aa'], link);
   await prepare();
   const session = sessionFor({ base: '/api/v1' }, 'aa');
-  const said = () => [session.rule.nuStar, [...session.hidden], session.scope, session.classBalanced.portion];
-  assert.deepEqual(said(), [0.25, [1], 'set', 0.5]);
+  const said = () => [session.rule.nuStar, [...session.hidden], session.scope, session.classBalanced.portion, session.filter];
+  assert.deepEqual(said(), [0.25, [1], 'set', 0.5, 'class:car']);
   assert.deepEqual([session.committed.nuStar, session.past.length], [0.25, 0]);
   session.setRule({ nuStar: 0.23 });
   session.setHidden(new Set());
   session.setScope('image');
   session.classBalanced.setPortion(0.3);
+  session.filter = '';
   session.takeLink(decodeView(link)); // another tab opens, the URL is still that of the first
-  assert.deepEqual(said(), [0.23, [], 'image', 0.3]);
+  assert.deepEqual(said(), [0.23, [], 'image', 0.3, '']);
 });
 
 test('thresholds set before any screen stood win over a link', () => {
