@@ -101,6 +101,12 @@ def _make(request: Request, body: RecipeBody, library: Library) -> tuple[Recipe,
     if body.verdict_mask is not None:
         judged = store_of(request, body.verdict_mask.sid or body.sid)
         mask = VerdictMask.of(library.verdicts, judged.verdict_key, body.verdict_mask.users)
+        if not mask.verdicts:
+            who = " and ".join(body.verdict_mask.users) or "anybody"
+            raise ApiError(
+                409,
+                f"A mask must have a verdict; there is none by {who} on this store. Judge something, or save without it.",
+            )
     recipe = Recipe(
         store=opened.store.store_hash,
         criterion=body.criterion,

@@ -124,6 +124,14 @@ def test_verdicts_are_applied_where_the_recipe_freezes_them(client: TestClient, 
     assert (label.reshape(-1)[runs[0][0] : runs[0][0] + 20] == 3).all()
 
 
+def test_a_mask_of_no_verdicts_is_refused(client: TestClient, opened: OpenStore) -> None:
+    """Whoever asks for a mask counts on it; a recipe that silently has none would train on all of the pixels."""
+    answer = save(client, opened, verdict_mask={"users": ["ada"]})
+    assert answer.status_code == 409
+    assert "none by ada" in answer.json()["error"]
+    assert client.get(f"{BASE}/recipes").json()["recipes"] == []
+
+
 def test_medians_may_come_from_another_open_store(
     client: TestClient, opened: OpenStore, library: Library, tmp_path: Path
 ) -> None:
