@@ -39,7 +39,7 @@ def read_users(path: Path) -> dict[str, str]:
     """Read a login file: one `user:password` a line; blank lines and `#` comments are skipped.
 
     Raises:
-        ConfigError: the file is unreadable, has no user, or a line is not `user:password`.
+        ConfigError: the file is unreadable, has no user, a line is not `user:password`, or a user has no login's name.
     """
     try:
         lines = path.read_text().splitlines()
@@ -55,6 +55,10 @@ def read_users(path: Path) -> dict[str, str]:
         if not (user and colon and password) or user in users:
             raise ConfigError(
                 f"Each line of {path} must be user:password with a user of its own; line {number} is not."
+            )
+        if user == ANONYMOUS:
+            raise ConfigError(
+                f"A login must not be called {user!r}, which stands for no login; line {number} of {path} is."
             )
         users[user] = password
     if not users:

@@ -97,7 +97,14 @@ def test_beyond_loopback_a_login_or_a_word_is_needed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "none"), ("ann", "line 1"), ("ann:x\nann:y", "line 2"), (":x", "line 1"), ("ann:", "line 1")],
+    [
+        ("", "none"),
+        ("ann", "line 1"),
+        ("ann:x\nann:y", "line 2"),
+        (":x", "line 1"),
+        ("ann:", "line 1"),
+        ("ann:x\nme:y", "no login; line 2"),
+    ],
 )
 def test_a_login_file_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "users"
