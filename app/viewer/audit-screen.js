@@ -1,10 +1,10 @@
 // The Audit screen: are the pixels that ESL removes really the bad ones? A queue of boundary arcs, one key each.
+import { AuditQueue } from './audit-queue.js';
 import { AuditSide } from './audit-side.js';
-import { DECISIONS, standing, typedNote, verdictBody, whyNone, wrongShare } from './audit-model.js';
+import { DECISIONS, standing, typedNote, verdictBody, wrongShare } from './audit-model.js';
 import { outlineOf } from './decor.js';
-import { el, setFlag, setText } from './dom.js';
+import { el } from './dom.js';
 import { Frames } from './frames.js';
-import { cssColor } from './heat.js';
 import { Outbox, newId } from './outbox.js';
 import { PaneCards } from './pane-cards.js';
 import { PaneGrid } from './pane-grid.js';
@@ -12,7 +12,6 @@ import { Probe } from './probe.js';
 import { auditBindings } from './audit-keys.js';
 
 const PANES = ['photo', 'prediction', 'second', 'ssl-esl'];
-const SAMPLINGS = [['stratified', 'stratified by class pair'], ['uniform', 'uniform, with a seed'], ['top', 'most contested first']];
 
 export class AuditScreen {
   constructor(context) {
@@ -36,24 +35,11 @@ export class AuditScreen {
     this.outbox = new Outbox(session.sid, (verdict) => session.api.postVerdict(verdict));
     this.outbox.onchange = () => this.drawProgress();
     this.outbox.onrefused = (why) => context.say(`The server does not take a verdict. ${why}`, () => this.outbox.retry());
+    this.queue = new AuditQueue(this);
     this.side = new AuditSide(this);
-    this.root = el('main', { class: 'esl-audit' }, this.buildQueue(), el('div', { class: 'esl-centre' }, this.grid.root, this.probe.line), this.side.root);
+    this.root = el('main', { class: 'esl-audit' }, this.queue.root, el('div', { class: 'esl-centre' }, this.grid.root, this.probe.line), this.side.root);
     this.bindings = auditBindings(this);
     this.listen();
-  }
-
-  buildQueue() {
-    this.sampling = el('select', { class: 'esl-select', 'aria-label': 'Sampling' }, SAMPLINGS.map(([id, name]) => el('option', { value: id }, name)));
-    this.direction = el('select', { class: 'esl-select', 'aria-label': 'Direction' }, el('option', { value: 'ssl_only' }, 'SSL − ESL: what ESL drops'), el('option', { value: 'esl_only' }, 'ESL − SSL: what ESL adds'));
-    this.seed = el('input', { type: 'number', class: 'esl-number', min: 0, max: 2147483647, step: 1, value: 0, 'aria-label': 'Seed' });
-    this.limit = el('input', { type: 'number', class: 'esl-number', min: 1, max: 2000, step: 1, value: 100, 'aria-label': 'Number of arcs' });
-    this.drawButton = el('button', { type: 'button', class: 'esl-btn is-main', onclick: () => this.load() }, 'Draw arcs');
-    this.state = el('p', { class: 'esl-list-note', role: 'status' });
-    this.lower = el('button', { type: 'button', class: 'esl-btn', hidden: true, onclick: () => { this.session.setRule({ nuStar: Math.max(0, this.session.rule.nuStar - 0.02) }); this.load(); } }, 'Lower ν* by 0.02');
-    this.queue = el('div', { class: 'esl-queue', role: 'listbox', tabindex: 0, 'aria-label': 'Arcs; J and K or the arrows go through them' });
-    return el('nav', { class: 'esl-list', 'aria-label': 'Queue' },
-      el('div', { class: 'esl-list-head' }, this.direction, this.sampling, el('div', { class: 'esl-row' }, el('span', { class: 'esl-muted' }, 'arcs'), this.limit, el('span', { class: 'esl-muted' }, 'seed'), this.seed), this.drawButton),
-      this.state, this.lower, this.queue);
   }
 
   listen() {
@@ -93,29 +79,28 @@ export class AuditScreen {
 
   /** Ask for arcs at the thresholds on screen. */
   async load() {
-    const { session } = this;
-    this.lower.hidden = true;
-    setText(this.state, 'Drawing arcs …');
-    this.drawButton.disabled = true;
-    const body = {
-      mu: [...session.thresholds.mu], nu: [...session.thresholds.nu], sampling: this.sampling.value, direction: this.direction.value,
-      seed: this.seed.valueAsNumber || 0, limit: this.limit.valueAsNumber || 100,
-    };
+    const { session, queue } = this;
+    const body = { mu: [...session.thresholds.mu], nu: [...session.thresholds.nu], ...queue.question() };
+    queue.setBusy(true);
     try {
       const [answer] = await Promise.all([session.api.queue(session.sid, body), this.reading]); // where to begin depends on both
       this.items = answer.items;
-      this.fillQueue();
-      const of = answer.num_candidates > 0 ? ` of ${answer.num_candidates}` : '';
-      const name = this.direction.selectedOptions[0].textContent.split(':')[0];
-      setText(this.state, this.items.length ? `${this.items.length}${of} arcs` : whyNone(answer, name, session.rule.nuStar));
-      this.lower.hidden = this.items.length > 0 || this.direction.value === 'esl_only';
+      queue.fill(answer);
+      this.drawQueueMarks();
       if (this.items.length) this.go(Math.max(0, this.items.findIndex((item) => !this.mine.has(item.key))));
     } catch (error) {
-      setText(this.state, error.message);
+      queue.say(error.message);
       this.context.say(`No arcs. ${error.message}`, () => this.load());
     }
-    this.drawButton.disabled = false;
+    queue.setBusy(false);
     this.drawProgress();
+  }
+
+  /** Another threshold for a difference without arcs. */
+  lowerNu() {
+    const { session } = this;
+    session.setRule({ nuStar: Math.max(0, session.rule.nuStar - 0.02) });
+    this.load();
   }
 
   onShow() {
@@ -130,24 +115,8 @@ export class AuditScreen {
     return new Map(this.verdicts.filter((v) => v.user === this.user).map((v) => [v.item, v]));
   }
 
-  fillQueue() {
-    const { info } = this.session;
-    const swatch = (c) => el('i', { class: 'esl-swatch', style: { background: cssColor(info.class_colors[c] ?? [128, 128, 128]) } });
-    this.rows = this.items.map((item, n) => el('div', { class: 'esl-arc', role: 'option', onclick: () => this.go(n) },
-      swatch(item.pred), swatch(item.second), el('span', {}, `${info.class_names[item.pred] ?? '?'} · ${info.class_names[item.second] ?? '?'}`), el('small', {}, `${item.pixels}`), el('em')));
-    this.queue.replaceChildren(...this.rows);
-    this.drawQueueMarks();
-  }
-
   drawQueueMarks() {
-    const { mine } = this;
-    this.rows?.forEach((row, n) => {
-      const verdict = mine.get(this.items[n].key);
-      setText(row.lastChild, verdict ? verdict.decision : '');
-      row.dataset.decision = verdict?.decision ?? '';
-      setFlag(row, 'is-current', n === this.at);
-      row.setAttribute('aria-selected', String(n === this.at));
-    });
+    this.queue.mark(this.items, this.mine, this.at);
   }
 
   /** Go to arc n: its image, the camera around it, the outline on it; the next arc's image is fetched ahead. */
@@ -155,7 +124,7 @@ export class AuditScreen {
     if (n < 0 || n >= this.items.length) return;
     this.at = n;
     this.drawQueueMarks();
-    this.rows[n].scrollIntoView({ block: 'nearest' });
+    this.queue.reveal(n);
     this.side.note.value = typedNote(this.mine.get(this.item.key) ?? {});
     const { session } = this;
     if (session.image?.maps.i === this.item.i && !session.imageError && !session.loading) this.onImage();

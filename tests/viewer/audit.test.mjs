@@ -17,9 +17,9 @@ function screenOf(items = ['p', 'q'].map(arc), standing = [], answer = {}) {
     api: { verdicts: async () => ({ verdicts: standing, ...answer }), withdrawVerdict: async (id, user) => { asked.push(['back', id, user]); } },
   };
   return Object.assign(screen, {
-    session, items, asked, at: 0, user: 'ada', verdicts: [...standing], done: [], rows: items.map(() => ({ scrollIntoView() {} })),
+    session, items, asked, at: 0, user: 'ada', verdicts: [...standing], done: [], queue: { mark() {}, reveal() {} },
     side: Object.assign(Object.create(AuditSide.prototype), { note: { value: '', blur() {} }, user: { value: 'ada' } }), frames: { request() {} }, context: { say() {} },
-    outbox: { entries: [], add: (v) => asked.push(['add', v.decision, v.note]), withdraw: () => false }, drawQueueMarks() {},
+    outbox: { entries: [], add: (v) => asked.push(['add', v.decision, v.note]), withdraw: () => false },
   });
 }
 

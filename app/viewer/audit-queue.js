@@ -1,0 +1,68 @@
+// The left side of the Audit screen: what is drawn, and the arcs that were.
+import { whyNone } from './audit-model.js';
+import { el, setFlag, setText } from './dom.js';
+import { cssColor } from './heat.js';
+
+const SAMPLINGS = [['stratified', 'stratified by class pair'], ['uniform', 'uniform, with a seed'], ['top', 'most contested first']];
+
+export class AuditQueue {
+  constructor(screen) {
+    this.screen = screen;
+    this.rows = [];
+    this.sampling = el('select', { class: 'esl-select', 'aria-label': 'Sampling' }, SAMPLINGS.map(([id, name]) => el('option', { value: id }, name)));
+    this.direction = el('select', { class: 'esl-select', 'aria-label': 'Direction' }, el('option', { value: 'ssl_only' }, 'SSL − ESL: what ESL drops'), el('option', { value: 'esl_only' }, 'ESL − SSL: what ESL adds'));
+    this.seed = el('input', { type: 'number', class: 'esl-number', min: 0, max: 2147483647, step: 1, value: 0, 'aria-label': 'Seed' });
+    this.limit = el('input', { type: 'number', class: 'esl-number', min: 1, max: 2000, step: 1, value: 100, 'aria-label': 'Number of arcs' });
+    this.drawButton = el('button', { type: 'button', class: 'esl-btn is-main', onclick: () => screen.load() }, 'Draw arcs');
+    this.state = el('p', { class: 'esl-list-note', role: 'status' });
+    this.lower = el('button', { type: 'button', class: 'esl-btn', hidden: true, onclick: () => screen.lowerNu() }, 'Lower ν* by 0.02');
+    this.list = el('div', { class: 'esl-queue', role: 'listbox', tabindex: 0, 'aria-label': 'Arcs; J and K or the arrows go through them' });
+    this.root = el('nav', { class: 'esl-list', 'aria-label': 'Queue' },
+      el('div', { class: 'esl-list-head' }, this.direction, this.sampling, el('div', { class: 'esl-row' }, el('span', { class: 'esl-muted' }, 'arcs'), this.limit, el('span', { class: 'esl-muted' }, 'seed'), this.seed), this.drawButton),
+      this.state, this.lower, this.list);
+  }
+
+  /** The body of POST /queue but for the thresholds. */
+  question() {
+    return { sampling: this.sampling.value, direction: this.direction.value, seed: this.seed.valueAsNumber || 0, limit: this.limit.valueAsNumber || 100 };
+  }
+
+  say(text) {
+    setText(this.state, text);
+  }
+
+  setBusy(isBusy) {
+    this.drawButton.disabled = isBusy;
+    if (!isBusy) return;
+    this.lower.hidden = true;
+    this.say('Drawing arcs …');
+  }
+
+  fill(answer) {
+    const { items } = answer;
+    const { info, rule } = this.screen.session;
+    const swatch = (c) => el('i', { class: 'esl-swatch', style: { background: cssColor(info.class_colors[c] ?? [128, 128, 128]) } });
+    this.rows = items.map((item, n) => el('div', { class: 'esl-arc', role: 'option', onclick: () => this.screen.go(n) },
+      swatch(item.pred), swatch(item.second), el('span', {}, `${info.class_names[item.pred] ?? '?'} · ${info.class_names[item.second] ?? '?'}`), el('small', {}, `${item.pixels}`), el('em')));
+    this.list.replaceChildren(...this.rows);
+    const of = answer.num_candidates > 0 ? ` of ${answer.num_candidates}` : '';
+    const name = this.direction.selectedOptions[0].textContent.split(':')[0];
+    this.say(items.length ? `${items.length}${of} arcs` : whyNone(answer, name, rule.nuStar));
+    this.lower.hidden = items.length > 0 || this.direction.value === 'esl_only';
+  }
+
+  /** Say at each arc what its verdict is, and which arc is shown. */
+  mark(items, mine, at) {
+    this.rows.forEach((row, n) => {
+      const verdict = mine.get(items[n].key);
+      setText(row.lastChild, verdict ? verdict.decision : '');
+      row.dataset.decision = verdict?.decision ?? '';
+      setFlag(row, 'is-current', n === at);
+      row.setAttribute('aria-selected', String(n === at));
+    });
+  }
+
+  reveal(n) {
+    this.rows[n].scrollIntoView({ block: 'nearest' });
+  }
+}
