@@ -2,17 +2,24 @@
 import { IGNORE, showCount } from './quantise.js';
 import { kappa, wilson } from './statistics.js';
 
-/** Keys of the Audit screen; `wrong` is what the verdict says about the predicted label (null: nothing). */
+/** Keys of the Audit screen. */
 export const DECISIONS = Object.freeze({
-  a: { key: 'A', name: 'ESL is right to drop it', short: 'drop', decision: 'drop', wrong: true },
-  s: { key: 'S', name: 'Should be kept: SSL is right', short: 'keep', decision: 'keep', wrong: false },
-  d: { key: 'D', name: 'Both classes wrong', short: 'both wrong', decision: 'drop', wrong: true, note: 'both classes wrong' },
-  x: { key: 'X', name: 'Relabel to the second class', short: 'relabel', decision: 'relabel', wrong: true },
-  u: { key: 'U', name: 'Unsure', short: 'unsure', decision: 'unsure', wrong: null },
+  a: { key: 'A', name: 'Drop: the label is wrong', decision: 'drop' },
+  s: { key: 'S', name: 'Keep: the label is right', decision: 'keep' },
+  d: { key: 'D', name: 'Both classes wrong', decision: 'drop', note: 'both classes wrong' },
+  x: { key: 'X', name: 'Relabel to the second class', decision: 'relabel' },
+  u: { key: 'U', name: 'Unsure', decision: 'unsure' },
+});
+
+/** The two differences: the pane that shows one, what a wrong label in it means, and which rule a verdict there agrees with. */
+export const DIRECTIONS = Object.freeze({
+  ssl_only: { name: 'SSL − ESL', what: 'what ESL drops', pane: 'ssl-esl', rate: 'What ESL drops was wrong', words: { a: 'ESL is right to drop it', s: 'Should be kept: SSL is right' } },
+  esl_only: { name: 'ESL − SSL', what: 'what ESL adds', pane: 'esl-ssl', rate: 'What ESL adds was wrong', words: { a: 'Should be dropped: SSL is right', s: 'ESL is right to keep it' } },
 });
 
 const BOTH = DECISIONS.d.note;
 
+/** What a decision says about the predicted label, whichever rule keeps it; null: nothing. */
 const WRONG = { drop: true, relabel: true, keep: false, unsure: null };
 
 /** The body of POST /verdicts. */
@@ -51,7 +58,25 @@ export function standing(verdicts) {
 }
 
 /**
- * How often the removed label was indeed wrong, weighted by sampling, with a 95 % Wilson interval on the effective n.
+ * The verdicts on the arcs of one sample, each with the number of arcs that it stands for. The weights of a stratified
+ * sample hold when all of it is judged; until then the judged arcs of a class pair stand for all of that pair.
+ * @param {Map<string, object>} verdicts one user's, by item
+ */
+export function ofSample(items, verdicts, sampling) {
+  const pairOf = (item) => `${item.pred},${item.second}`;
+  const isDecided = (item) => (WRONG[verdicts.get(item.key)?.decision] ?? null) !== null;
+  const sums = new Map();
+  const decided = new Map();
+  for (const item of items) {
+    sums.set(pairOf(item), (sums.get(pairOf(item)) ?? 0) + item.weight);
+    if (isDecided(item)) decided.set(pairOf(item), (decided.get(pairOf(item)) ?? 0) + 1);
+  }
+  const weightOf = (item) => (sampling === 'stratified' && isDecided(item) ? sums.get(pairOf(item)) / decided.get(pairOf(item)) : item.weight);
+  return items.filter((item) => verdicts.has(item.key)).map((item) => ({ ...verdicts.get(item.key), weight: weightOf(item) }));
+}
+
+/**
+ * How often the predicted label was wrong, weighted by sampling, with a 95 % Wilson interval on the effective n.
  * @returns {{rate: number, low: number, high: number, n: number}}
  */
 export function precision(verdicts) {

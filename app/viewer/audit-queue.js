@@ -1,5 +1,5 @@
 // The left side of the Audit screen: what is drawn, and the arcs that were.
-import { whyNone } from './audit-model.js';
+import { DIRECTIONS, whyNone } from './audit-model.js';
 import { el, setFlag, setText } from './dom.js';
 import { cssColor } from './heat.js';
 
@@ -10,7 +10,7 @@ export class AuditQueue {
     this.screen = screen;
     this.rows = [];
     this.sampling = el('select', { class: 'esl-select', 'aria-label': 'Sampling' }, SAMPLINGS.map(([id, name]) => el('option', { value: id }, name)));
-    this.direction = el('select', { class: 'esl-select', 'aria-label': 'Direction' }, el('option', { value: 'ssl_only' }, 'SSL − ESL: what ESL drops'), el('option', { value: 'esl_only' }, 'ESL − SSL: what ESL adds'));
+    this.direction = el('select', { class: 'esl-select', 'aria-label': 'Direction' }, Object.entries(DIRECTIONS).map(([id, { name, what }]) => el('option', { value: id }, `${name}: ${what}`)));
     this.seed = el('input', { type: 'number', class: 'esl-number', min: 0, max: 2147483647, step: 1, value: 0, 'aria-label': 'Seed' });
     this.limit = el('input', { type: 'number', class: 'esl-number', min: 1, max: 2000, step: 1, value: 100, 'aria-label': 'Number of arcs' });
     this.drawButton = el('button', { type: 'button', class: 'esl-btn is-main', onclick: () => screen.load() }, 'Draw arcs');
@@ -38,7 +38,7 @@ export class AuditQueue {
     this.say('Drawing arcs …');
   }
 
-  fill(answer) {
+  fill(answer, direction) {
     const { items } = answer;
     const { info, rule } = this.screen.session;
     const swatch = (c) => el('i', { class: 'esl-swatch', style: { background: cssColor(info.class_colors[c] ?? [128, 128, 128]) } });
@@ -46,9 +46,8 @@ export class AuditQueue {
       swatch(item.pred), swatch(item.second), el('span', {}, `${info.class_names[item.pred] ?? '?'} · ${info.class_names[item.second] ?? '?'}`), el('small', {}, `${item.pixels}`), el('em')));
     this.list.replaceChildren(...this.rows);
     const of = answer.num_candidates > 0 ? ` of ${answer.num_candidates}` : '';
-    const name = this.direction.selectedOptions[0].textContent.split(':')[0];
-    this.say(items.length ? `${items.length}${of} arcs` : whyNone(answer, name, rule.nuStar));
-    this.lower.hidden = items.length > 0 || this.direction.value === 'esl_only';
+    this.say(items.length ? `${items.length}${of} arcs` : whyNone(answer, DIRECTIONS[direction].name, rule.nuStar));
+    this.lower.hidden = items.length > 0 || direction === 'esl_only';
   }
 
   /** Say at each arc what its verdict is, and which arc is shown. */

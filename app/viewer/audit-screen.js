@@ -1,10 +1,11 @@
 // The Audit screen: are the pixels that ESL removes really the bad ones? A queue of boundary arcs, one key each.
 import { AuditQueue } from './audit-queue.js';
 import { AuditSide } from './audit-side.js';
-import { DECISIONS, standing, typedNote, verdictBody, wrongShare } from './audit-model.js';
+import { DECISIONS, DIRECTIONS, standing, typedNote, verdictBody, wrongShare } from './audit-model.js';
 import { outlineOf } from './decor.js';
 import { el } from './dom.js';
 import { Frames } from './frames.js';
+import { blinked } from './kinds.js';
 import { Outbox, newId } from './outbox.js';
 import { PaneCards } from './pane-cards.js';
 import { PaneGrid } from './pane-grid.js';
@@ -20,6 +21,7 @@ export class AuditScreen {
     const { session } = context;
     this.session = session;
     this.items = [];
+    this.drawn = { direction: 'ssl_only', sampling: 'stratified' }; // what the items are a sample of, whatever is chosen by now
     this.at = -1;
     this.verdicts = [];
     this.shares = new Map();
@@ -85,7 +87,10 @@ export class AuditScreen {
     try {
       const [answer] = await Promise.all([session.api.queue(session.sid, body), this.reading]); // where to begin depends on both
       this.items = answer.items;
-      queue.fill(answer);
+      this.drawn = { direction: body.direction, sampling: body.sampling };
+      queue.fill(answer, body.direction);
+      this.side.setDirection(body.direction);
+      this.showDifference(DIRECTIONS[body.direction].pane);
       this.drawQueueMarks();
       if (this.items.length) this.go(Math.max(0, this.items.findIndex((item) => !this.mine.has(item.key))));
     } catch (error) {
@@ -94,6 +99,13 @@ export class AuditScreen {
     }
     queue.setBusy(false);
     this.drawProgress();
+  }
+
+  /** The arcs lie in this difference: it takes the place of the other one, unless a pane shows it already. */
+  showDifference(kind) {
+    const { panes } = this.grid;
+    const other = panes.find((pane) => pane.kind === blinked(kind));
+    if (other && !panes.some((pane) => pane.kind === kind)) this.grid.setKind(other, kind);
   }
 
   /** Another threshold for a difference without arcs. */
@@ -205,7 +217,7 @@ export class AuditScreen {
   }
 
   drawProgress() {
-    if (this.session.info) this.side.drawProgress(this.items, this.verdicts, this.mine, this.outbox, this.shares);
+    if (this.session.info) this.side.drawProgress(this);
   }
 
   draw(flags) {

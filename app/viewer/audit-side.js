@@ -1,5 +1,5 @@
 // The right side of the Audit screen: the crop, the question, the buttons, the note, and what the verdicts say so far.
-import { DECISIONS, agreement, keyOf, precision, precisionByPair, raterKappa } from './audit-model.js';
+import { DECISIONS, DIRECTIONS, agreement, keyOf, ofSample, precision, precisionByPair, raterKappa } from './audit-model.js';
 import { el, fittedCanvas, setFlag, setText } from './dom.js';
 import { cssColor } from './heat.js';
 
@@ -14,6 +14,7 @@ export class AuditSide {
     this.pair = el('p', { class: 'esl-pair' });
     this.buttons = Object.entries(DECISIONS).map(([key, d]) => el('button', { type: 'button', class: `esl-verdict is-${d.decision}`, dataset: { key }, onclick: () => screen.judge(key) },
       el('kbd', {}, d.key), el('span', {}, d.name)));
+    this.setDirection(screen.drawn.direction);
     this.relabel = el('select', { class: 'esl-select', 'aria-label': 'Class that X relabels to', onchange: () => screen.setRelabel(Number(this.relabel.value)) });
     this.note = el('input', { class: 'esl-field', placeholder: 'note (N)', 'aria-label': 'Note', maxlength: 500, onkeydown: (e) => { if (e.key === 'Enter' || e.key === 'Escape') this.note.blur(); } });
     this.user = el('input', { class: 'esl-field', 'aria-label': 'Your name', placeholder: 'your name', maxlength: 60, onchange: () => screen.setUser(this.user.value.trim()) });
@@ -28,13 +29,21 @@ export class AuditSide {
       el('div', { class: 'esl-verdicts' }, this.buttons), el('div', { class: 'esl-row' }, el('span', { class: 'esl-muted' }, 'X to'), this.relabel), this.note,
       el('div', { class: 'esl-row' }, el('span', { class: 'esl-muted' }, 'as'), this.user, this.unsent),
       el('section', { class: 'esl-progress', 'aria-label': 'Progress' }, el('div', { class: 'esl-meter' }, this.bar), this.progress, this.total, this.pairs, this.extra),
-      el('label', { class: 'esl-check' }, this.mask, 'Put these verdicts into recipes as a mask'));
+      el('label', { class: 'esl-check' }, this.mask, 'Put your verdicts into recipes as a mask'));
   }
 
   /** Classes for the relabel list, once the store is known. */
   build() {
     this.relabel.replaceChildren(...this.session.info.class_names.map((name, c) => el('option', { value: c }, name)));
     this.user.value = this.screen.user;
+  }
+
+  /** Ask about the difference that was drawn: which rule a verdict agrees with depends on the rule that keeps the pixels. */
+  setDirection(direction) {
+    for (const button of this.buttons) {
+      const { key } = button.dataset;
+      setText(button.lastChild, DIRECTIONS[direction].words[key] ?? DECISIONS[key].name);
+    }
   }
 
   /** The name of a login is not chosen here. */
@@ -74,20 +83,23 @@ export class AuditSide {
     context.drawImage(photo, cx - w / 2 / zoom, cy - h / 2 / zoom, w / zoom, h / zoom, 0, 0, w, h);
   }
 
-  drawProgress(items, verdicts, mine, outbox, shares) {
+  /** All numbers are of the sample that was drawn: its items, its direction and the weights of its sampling. */
+  drawProgress({ items, drawn, verdicts, mine, outbox, shares }) {
     const { session } = this;
     const done = items.filter((item) => mine.has(item.key)).length;
     this.bar.style.width = items.length ? `${(100 * done) / items.length}%` : '0';
     setText(this.progress, items.length ? `${done} of ${items.length} judged by you` : '');
-    const own = verdicts.filter((v) => v.user === this.screen.user);
+    const own = ofSample(items, mine, drawn.sampling);
     const all = precision(own);
-    setText(this.total, all.n ? `What ESL drops was wrong: ${interval(all)}` : 'No verdicts yet: each one narrows the interval.');
+    const whose = drawn.sampling === 'top' ? '; of the most contested arcs, not of all' : '';
+    setText(this.total, all.n ? `${DIRECTIONS[drawn.direction].rate}: ${interval(all)}${whose}` : 'No verdicts on these arcs yet: each one narrows the interval.');
     this.pairs.replaceChildren(...precisionByPair(own).slice(0, 8).map((row) => this.pairRow(row)));
     const parts = [];
     const seen = agreement(own, shares);
     if (seen.n > 0 && session.showsTruth) parts.push(`Agrees with ground truth in ${seen.agree} of ${seen.n}.`);
     if (session.blind) parts.push('Blind: agreement with ground truth is shown when blind mode ends.');
-    const rater = raterKappa(verdicts);
+    const keys = new Set(items.map((item) => item.key));
+    const rater = raterKappa(verdicts.filter((v) => keys.has(v.item)));
     if (rater) parts.push(`Kappa of ${rater.users.join(' and ')}: ${rater.kappa.toFixed(2)} over ${rater.n} arcs.`);
     setText(this.extra, parts.join(' '));
     this.unsent.hidden = outbox.size === 0;

@@ -1,10 +1,12 @@
 // The Audit screen's own logic, without a page: what its keys store, take back and show.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { AuditQueue } from '../../app/viewer/audit-queue.js';
 import { AuditScreen } from '../../app/viewer/audit-screen.js';
 import { AuditSide } from '../../app/viewer/audit-side.js';
-import { DECISIONS, keyOf, typedNote } from '../../app/viewer/audit-model.js';
+import { DECISIONS, keyOf, ofSample, precision, typedNote } from '../../app/viewer/audit-model.js';
 import { Scene } from '../../app/viewer/scene.js';
+import { enter, labelled, openTinyPage, press } from './tiny-page.mjs';
 
 const arc = (key) => ({ key, i: 0, runs: [[0, 12]], pred: 0, second: 1, weight: 1 });
 
@@ -17,11 +19,28 @@ function screenOf(items = ['p', 'q'].map(arc), standing = [], answer = {}) {
     api: { verdicts: async () => ({ verdicts: standing, ...answer }), withdrawVerdict: async (id, user) => { asked.push(['back', id, user]); } },
   };
   return Object.assign(screen, {
-    session, items, asked, at: 0, user: 'ada', verdicts: [...standing], done: [], queue: { mark() {}, reveal() {} },
+    session, items, asked, at: 0, user: 'ada', verdicts: [...standing], done: [], drawn: { direction: 'ssl_only', sampling: 'stratified' }, shares: new Map(), queue: { mark() {}, reveal() {} },
     side: Object.assign(Object.create(AuditSide.prototype), { note: { value: '', blur() {} }, user: { value: 'ada' } }), frames: { request() {} }, context: { say() {} },
     outbox: { entries: [], add: (v) => asked.push(['add', v.decision, v.note]), withdraw: () => false },
   });
 }
+
+/** The same with what it shows to the left and right of the panes; `draws` are the server's answers, `asked` its questions. */
+function pageOf(draws, standing = []) {
+  openTinyPage();
+  const screen = screenOf([], standing);
+  const info = { class_names: ['road', 'terrain', 'sky'], class_colors: [[1, 2, 3], [4, 5, 6], [7, 8, 9]], has_truth: false };
+  Object.assign(screen.session, { info, thresholds: { mu: [1], nu: [2] }, rule: { nuStar: 0.1 } });
+  screen.session.api.queue = async (sid, body) => { screen.asked.push(['draw', body]); return { num_pixels: 0, min_pixels: 12, ...draws.shift() }; };
+  screen.grid = { panes: ['photo', 'prediction', 'second', 'ssl-esl'].map((kind) => ({ kind })), setKind(pane, kind) { pane.kind = kind; } };
+  screen.at = -1;
+  screen.queue = Object.assign(new AuditQueue(screen), { reveal() {} });
+  screen.side = new AuditSide(screen);
+  screen.side.build();
+  return screen;
+}
+
+const wordsOf = (screen) => screen.side.buttons.map((button) => button.lastChild.textContent);
 
 test('going back to an arc and choosing another key changes the verdict, and no key leaves its words behind', () => {
   const screen = screenOf();
@@ -105,4 +124,52 @@ test('classes that Inspect hides are drawn all the same', async () => {
   screen.outbox.flush = () => {};
   await screen.onInfo();
   assert.deepEqual([...scene.tables.visible.slice(0, 2)], [1, 1]);
+});
+
+test('a rate is of one direction and one sample, and so are the words of the keys and the pane', async () => {
+  const screen = pageOf([{ items: ['p', 'q'].map(arc) }, { items: ['y', 'z'].map(arc) }, { items: [arc('q')] }]);
+  await screen.load();
+  assert.deepEqual(wordsOf(screen).slice(0, 2), ['ESL is right to drop it', 'Should be kept: SSL is right']);
+  screen.judge('a');
+  screen.judge('a');
+  assert.match(screen.side.total.textContent, /^What ESL drops was wrong: 100 % .*, n = 2$/);
+  screen.queue.direction.value = 'esl_only';
+  screen.drawProgress();
+  assert.match(screen.side.total.textContent, /^What ESL drops/, 'nothing is drawn anew yet');
+  await screen.load();
+  assert.deepEqual([screen.grid.panes[3].kind, screen.side.total.textContent], ['esl-ssl', 'No verdicts on these arcs yet: each one narrows the interval.']);
+  assert.deepEqual(wordsOf(screen).slice(0, 2), ['Should be dropped: SSL is right', 'ESL is right to keep it']);
+  screen.judge('s');
+  assert.deepEqual(screen.asked.at(-1), ['add', 'keep', ''], 'what is stored is what it was');
+  assert.match(screen.side.total.textContent, /^What ESL adds was wrong: 0 % .*, n = 1$/);
+  screen.queue.direction.value = 'ssl_only';
+  await screen.load();
+  assert.match(screen.side.total.textContent, /^What ESL drops was wrong: 100 % .*, n = 1$/);
+  assert.equal(screen.grid.panes[3].kind, 'ssl-esl');
+});
+
+test('a pane chosen by hand stays where the other direction is drawn', () => {
+  const screen = pageOf([]);
+  const kinds = () => screen.grid.panes.map((pane) => pane.kind);
+  screen.grid.panes[0].kind = 'esl-ssl';
+  screen.showDifference('esl-ssl');
+  assert.deepEqual(kinds(), ['esl-ssl', 'prediction', 'second', 'ssl-esl']);
+  screen.grid.panes[3].kind = 'ssl';
+  screen.grid.panes[0].kind = 'gt';
+  screen.showDifference('esl-ssl');
+  assert.deepEqual(kinds(), ['gt', 'prediction', 'second', 'ssl']);
+});
+
+test('the judged arcs of a class pair stand for all of it, in a stratified sample that is judged in part', () => {
+  const common = Array.from({ length: 50 }, (_, k) => ({ ...arc(`c${k}`), weight: 2 })); // 100 candidates
+  const rare = ['r0', 'r1'].map((key) => ({ ...arc(key), pred: 2, weight: 1 })); // 2 candidates
+  const items = [...common, ...rare];
+  const said = (decisions) => new Map(Object.entries(decisions).map(([item, decision]) => [item, { item, decision, weight: 7 }]));
+  const inPart = ofSample(items, said({ c0: 'keep', r0: 'drop', c1: 'keep', r1: 'drop', c2: 'unsure' }), 'stratified');
+  assert.ok(Math.abs(precision(inPart).rate - 2 / 102) < 1e-12, 'not a third');
+  assert.equal(precision(inPart).n, 4);
+  const whole = ofSample(items, new Map(items.map((item, n) => [item.key, { decision: n % 3 ? 'keep' : 'drop' }])), 'stratified');
+  assert.deepEqual(whole.map((v) => v.weight), items.map((item) => item.weight));
+  const even = ofSample(items.map((item) => ({ ...item, weight: 3 })), said({ c0: 'drop', r0: 'keep', other: 'keep' }), 'uniform');
+  assert.deepEqual(even.map((v) => v.weight), [3, 3]);
 });
