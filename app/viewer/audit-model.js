@@ -32,6 +32,11 @@ export function verdictBody({ id, session, item, decision, user, recipe, note })
   return body;
 }
 
+/** The body that says a standing verdict again under another id, with another typed note. */
+export function withNote({ number, saved, ...verdict }, id, note) {
+  return { ...verdict, id, note: [keyOf(verdict) === 'd' ? BOTH : '', note].filter(Boolean).join('; ') };
+}
+
 /** The key that gave a verdict. A and D both drop: only the words that D puts into the note tell them apart. */
 export function keyOf({ decision, note }) {
   if (decision === 'drop') return typedNote({ note }) === (note ?? '') ? 'a' : 'd';

@@ -1,7 +1,7 @@
 // The Audit screen: are the pixels that ESL removes really the bad ones? A queue of boundary arcs, one key each.
 import { AuditQueue } from './audit-queue.js';
 import { AuditSide } from './audit-side.js';
-import { DECISIONS, DIRECTIONS, standing, typedNote, verdictBody, wrongShare } from './audit-model.js';
+import { DECISIONS, DIRECTIONS, standing, typedNote, verdictBody, withNote, wrongShare } from './audit-model.js';
 import { outlineOf } from './decor.js';
 import { el } from './dom.js';
 import { Frames } from './frames.js';
@@ -26,6 +26,7 @@ export class AuditScreen {
     this.verdicts = [];
     this.shares = new Map();
     this.done = [];
+    this.notes = new Map(); // typed, but in no verdict yet: by item
     this.user = context.boot.user || remembered('esl.user') || 'me';
     this.frames = new Frames((flags) => this.draw(flags), context.isShown);
     this.grid = new PaneGrid({
@@ -86,6 +87,7 @@ export class AuditScreen {
     queue.setBusy(true);
     try {
       const [answer] = await Promise.all([session.api.queue(session.sid, body), this.reading]); // where to begin depends on both
+      this.sendNote();
       this.items = answer.items;
       this.drawn = { direction: body.direction, sampling: body.sampling };
       queue.fill(answer, body.direction);
@@ -134,10 +136,11 @@ export class AuditScreen {
   /** Go to arc n: its image, the camera around it, the outline on it; the next arc's image is fetched ahead. */
   go(n) {
     if (n < 0 || n >= this.items.length) return;
+    this.sendNote();
     this.at = n;
     this.drawQueueMarks();
     this.queue.reveal(n);
-    this.side.note.value = typedNote(this.mine.get(this.item.key) ?? {});
+    this.side.note.value = this.notes.get(this.item.key) ?? typedNote(this.mine.get(this.item.key) ?? {});
     const { session } = this;
     if (session.image?.maps.i === this.item.i && !session.imageError && !session.loading) this.onImage();
     else session.show(this.item.i);
@@ -161,10 +164,7 @@ export class AuditScreen {
     if (!item) return;
     const decision = DECISIONS[key];
     const verdict = verdictBody({ id: newId(), session, item, decision, user: this.user, recipe: session.recipe?.id, note: this.side.note.value.trim() });
-    const before = this.mine.get(item.key);
-    this.verdicts = standing([...this.verdicts, verdict]);
-    this.done.push({ verdict, before });
-    this.outbox.add(verdict);
+    this.give(verdict);
     this.side.note.blur();
     const next = this.items.findIndex((other, n) => n > this.at && !this.mine.has(other.key));
     if (next >= 0) this.go(next);
@@ -174,6 +174,28 @@ export class AuditScreen {
       this.context.say('That was the last arc of this sample.');
     }
     this.drawProgress();
+  }
+
+  give(verdict) {
+    this.done.push({ verdict, before: this.mine.get(verdict.item) });
+    this.verdicts = standing([...this.verdicts, verdict]);
+    this.notes.delete(verdict.item);
+    this.outbox.add(verdict);
+  }
+
+  /** What is typed stays with its arc, for the verdict that comes. */
+  keepNote() {
+    if (this.item) this.notes.set(this.item.key, this.side.note.value);
+  }
+
+  /** Where the verdict is given already it is said again with the note. */
+  sendNote() {
+    const key = this.item?.key;
+    const given = this.mine.get(key);
+    const note = this.notes.get(key)?.trim();
+    if (!given || note === undefined) return;
+    this.notes.delete(key);
+    if (note !== typedNote(given)) this.give(withNote(given, newId(), note));
   }
 
   /** Take the last verdict of this session back, here and on the server; the one that it replaced stands again. */

@@ -16,7 +16,7 @@ export class AuditSide {
       el('kbd', {}, d.key), el('span', {}, d.name)));
     this.setDirection(screen.drawn.direction);
     this.relabel = el('select', { class: 'esl-select', 'aria-label': 'Class that X relabels to', onchange: () => screen.setRelabel(Number(this.relabel.value)) });
-    this.note = el('input', { class: 'esl-field', placeholder: 'note (N)', 'aria-label': 'Note', maxlength: 500, onkeydown: (e) => { if (e.key === 'Enter' || e.key === 'Escape') this.note.blur(); } });
+    this.note = el('input', { class: 'esl-field', placeholder: 'note (N)', 'aria-label': 'Note', maxlength: 500, oninput: () => screen.keepNote(), onchange: () => screen.sendNote(), onkeydown: (e) => { if (e.key === 'Enter' || e.key === 'Escape') this.note.blur(); } });
     this.user = el('input', { class: 'esl-field', 'aria-label': 'Your name', placeholder: 'your name', maxlength: 60, onchange: () => screen.setUser(this.user.value.trim()) });
     this.unsent = el('button', { type: 'button', class: 'esl-chip is-amber', hidden: true, title: 'Not acknowledged by the server yet; kept in this browser and sent again. Click to try now.', onclick: () => screen.outbox.retry() });
     this.bar = el('i');

@@ -19,7 +19,7 @@ function screenOf(items = ['p', 'q'].map(arc), standing = [], answer = {}) {
     api: { verdicts: async () => ({ verdicts: standing, ...answer }), withdrawVerdict: async (id, user) => { asked.push(['back', id, user]); } },
   };
   return Object.assign(screen, {
-    session, items, asked, at: 0, user: 'ada', verdicts: [...standing], done: [], drawn: { direction: 'ssl_only', sampling: 'stratified' }, shares: new Map(), queue: { mark() {}, reveal() {} },
+    session, items, asked, at: 0, user: 'ada', verdicts: [...standing], done: [], notes: new Map(), drawn: { direction: 'ssl_only', sampling: 'stratified' }, shares: new Map(), queue: { mark() {}, reveal() {} },
     side: Object.assign(Object.create(AuditSide.prototype), { note: { value: '', blur() {} }, user: { value: 'ada' } }), frames: { request() {} }, context: { say() {} },
     outbox: { entries: [], add: (v) => asked.push(['add', v.decision, v.note]), withdraw: () => false },
   });
@@ -172,4 +172,49 @@ test('the judged arcs of a class pair stand for all of it, in a stratified sampl
   assert.deepEqual(whole.map((v) => v.weight), items.map((item) => item.weight));
   const even = ofSample(items.map((item) => ({ ...item, weight: 3 })), said({ c0: 'drop', r0: 'keep', other: 'keep' }), 'uniform');
   assert.deepEqual(even.map((v) => v.weight), [3, 3]);
+});
+
+/** What a person does with N: type, and leave the box by Enter or Escape. */
+function note(screen, text) {
+  const box = screen.side.note;
+  box.value = text;
+  box.listeners.input();
+  box.listeners.change();
+}
+
+test('a note that is changed on a judged arc is stored with its verdict, whose other fields stay', async () => {
+  const given = { id: 'old', sid: 's', item: 'p', user: 'ada', decision: 'drop', note: 'both classes wrong; far', runs: [[0, 12]], weight: 4, blind: true, recipe: 'r', number: 7, saved: 1 };
+  const screen = pageOf([{ items: ['p', 'q'].map(arc) }], [given]);
+  await screen.load();
+  screen.go(0);
+  note(screen, 'near ');
+  screen.go(1);
+  screen.go(0);
+  assert.equal(screen.side.note.value, 'near');
+  const { id, ...sent } = screen.mine.get('p');
+  const { id: was, number, saved, ...rest } = given;
+  assert.deepEqual(sent, { ...rest, note: 'both classes wrong; near' });
+  assert.notEqual(id, was);
+  note(screen, 'near');
+  note(screen, '');
+  assert.deepEqual(screen.asked.slice(1), [['add', 'drop', 'both classes wrong; near'], ['add', 'drop', 'both classes wrong']], 'nothing is sent for a note that did not change');
+  await screen.undo();
+  assert.equal(screen.side.note.value, 'near');
+});
+
+test('a note on an arc without a verdict waits there for it, and is sent once', async () => {
+  const screen = pageOf([{ items: ['p', 'q'].map(arc) }, { items: ['q', 'p'].map(arc) }]);
+  await screen.load();
+  note(screen, 'important');
+  screen.go(1);
+  assert.equal(screen.side.note.value, '');
+  screen.go(0);
+  assert.equal(screen.side.note.value, 'important');
+  await screen.load(); // with another seed
+  screen.go(1);
+  assert.equal(screen.side.note.value, 'important');
+  screen.judge('s');
+  screen.go(0);
+  screen.go(1);
+  assert.deepEqual(screen.asked.filter(([what]) => what === 'add'), [['add', 'keep', 'important']]);
 });
