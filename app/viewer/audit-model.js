@@ -19,16 +19,27 @@ export const DIRECTIONS = Object.freeze({
 
 const BOTH = DECISIONS.d.note;
 
-/** What a decision says about the predicted label, whichever rule keeps it; null: nothing. */
 const WRONG = { drop: true, relabel: true, keep: false, unsure: null };
 
+/** What a verdict says about the predicted label, whichever rule keeps it; null: nothing. */
+function saysWrong(verdict) {
+  if (verdict?.decision === 'relabel' && verdict.relabel_to === verdict.pred) return false; // earlier pages took that
+  return WRONG[verdict?.decision] ?? null;
+}
+
+/** The class that X gives to an arc: the one that was chosen, else that of its verdict, else the second. */
+export function relabelTarget(item, verdict) {
+  const given = verdict?.relabel_to === item.pred ? null : verdict?.relabel_to;
+  return item.relabelTo ?? given ?? item.second;
+}
+
 /** The body of POST /verdicts. */
-export function verdictBody({ id, session, item, decision, user, recipe, note }) {
+export function verdictBody({ id, session, item, decision, user, recipe, note, before }) {
   const body = {
     id, sid: session.sid, i: item.i, item: item.key, decision: decision.decision, runs: item.runs, pred: item.pred, second: item.second,
     weight: item.weight, recipe: recipe ?? '', blind: session.blind, note: [decision.note, note].filter(Boolean).join('; '), user,
   };
-  if (decision.decision === 'relabel') body.relabel_to = item.relabelTo ?? item.second;
+  if (decision.decision === 'relabel') body.relabel_to = relabelTarget(item, before);
   return body;
 }
 
@@ -69,7 +80,7 @@ export function standing(verdicts) {
  */
 export function ofSample(items, verdicts, sampling) {
   const pairOf = (item) => `${item.pred},${item.second}`;
-  const isDecided = (item) => (WRONG[verdicts.get(item.key)?.decision] ?? null) !== null;
+  const isDecided = (item) => saysWrong(verdicts.get(item.key)) !== null;
   const sums = new Map();
   const decided = new Map();
   for (const item of items) {
@@ -90,8 +101,8 @@ export function precision(verdicts) {
   let squares = 0;
   let n = 0;
   for (const verdict of verdicts) {
-    const wrong = WRONG[verdict.decision];
-    if (wrong === null || wrong === undefined) continue;
+    const wrong = saysWrong(verdict);
+    if (wrong === null) continue;
     const w = verdict.weight > 0 ? verdict.weight : 1;
     right += wrong ? w : 0;
     weight += w;
@@ -139,8 +150,8 @@ export function agreement(verdicts, shares) {
   let n = 0;
   for (const verdict of verdicts) {
     const share = shares.get(verdict.item);
-    const wrong = WRONG[verdict.decision];
-    if (!(share >= 0) || wrong === null || wrong === undefined) continue;
+    const wrong = saysWrong(verdict);
+    if (!(share >= 0) || wrong === null) continue;
     n++;
     if (wrong === share >= 0.5) agree++;
   }

@@ -1,7 +1,7 @@
 // The Audit screen: are the pixels that ESL removes really the bad ones? A queue of boundary arcs, one key each.
 import { AuditQueue } from './audit-queue.js';
 import { AuditSide } from './audit-side.js';
-import { DECISIONS, DIRECTIONS, standing, typedNote, verdictBody, withNote, wrongShare } from './audit-model.js';
+import { DECISIONS, DIRECTIONS, relabelTarget, standing, typedNote, verdictBody, withNote, wrongShare } from './audit-model.js';
 import { outlineOf } from './decor.js';
 import { el } from './dom.js';
 import { Frames } from './frames.js';
@@ -162,8 +162,9 @@ export class AuditScreen {
   judge(key) {
     const { item, session } = this;
     if (!item) return;
-    const decision = DECISIONS[key];
-    const verdict = verdictBody({ id: newId(), session, item, decision, user: this.user, recipe: session.recipe?.id, note: this.side.note.value.trim() });
+    const before = this.mine.get(item.key);
+    item.relabelTo = relabelTarget(item, before); // stays chosen when another key takes the verdict's place
+    const verdict = verdictBody({ id: newId(), session, item, decision: DECISIONS[key], user: this.user, recipe: session.recipe?.id, note: this.side.note.value.trim(), before });
     this.give(verdict);
     this.side.note.blur();
     const next = this.items.findIndex((other, n) => n > this.at && !this.mine.has(other.key));

@@ -1,5 +1,5 @@
 // The right side of the Audit screen: the crop, the question, the buttons, the note, and what the verdicts say so far.
-import { DECISIONS, DIRECTIONS, agreement, keyOf, ofSample, precision, precisionByPair, raterKappa } from './audit-model.js';
+import { DECISIONS, DIRECTIONS, agreement, keyOf, ofSample, precision, precisionByPair, raterKappa, relabelTarget } from './audit-model.js';
 import { el, fittedCanvas, setFlag, setText } from './dom.js';
 import { cssColor } from './heat.js';
 
@@ -65,7 +65,8 @@ export class AuditSide {
     }
     const swatch = (c) => el('i', { class: 'esl-swatch', style: { background: cssColor(info.class_colors[c] ?? [128, 128, 128]) } });
     this.pair.replaceChildren(swatch(item.pred), el('b', {}, info.class_names[item.pred] ?? '?'), el('span', { class: 'esl-muted' }, 'or'), swatch(item.second), el('b', {}, info.class_names[item.second] ?? '?'), el('span', { class: 'esl-muted' }, `${item.pixels} px`));
-    this.relabel.value = String(item.relabelTo ?? item.second);
+    for (const option of this.relabel.options) option.disabled = Number(option.value) === item.pred; // that would be S
+    this.relabel.value = String(relabelTarget(item, verdict));
   }
 
   /** The photo around the arc at six times its size, nothing drawn over it. */

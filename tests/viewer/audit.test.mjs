@@ -218,3 +218,30 @@ test('a note on an arc without a verdict waits there for it, and is sent once', 
   screen.go(1);
   assert.deepEqual(screen.asked.filter(([what]) => what === 'add'), [['add', 'keep', 'important']]);
 });
+
+test('X goes on with the class that its verdict has, also after a reload and another key', async () => {
+  const given = { id: 'old', item: 'p', user: 'ada', decision: 'relabel', relabel_to: 2, note: '' };
+  const screen = pageOf([{ items: ['p', 'q'].map(arc) }], [given]);
+  await screen.load();
+  screen.go(0);
+  const shown = () => { screen.side.drawItem(screen.item, screen.mine.get(screen.item.key)); return screen.side.relabel.value; };
+  assert.equal(shown(), '2');
+  for (const key of ['x', 'a', 'x']) {
+    screen.judge(key);
+    screen.go(0);
+    assert.equal(shown(), '2');
+    assert.equal(screen.mine.get('p').relabel_to, key === 'x' ? 2 : undefined);
+  }
+  enter(screen.side.relabel, 1);
+  screen.judge('x');
+  assert.equal(screen.mine.get('p').relabel_to, 1);
+});
+
+test('nothing is relabelled to its own class; where that is stored, the label counts as right', async () => {
+  const screen = pageOf([{ items: [arc('p')] }]);
+  await screen.load();
+  screen.side.drawItem(screen.item, null);
+  assert.deepEqual(screen.side.relabel.options.map((option) => option.disabled), [true, false, false]);
+  const relabelled = (to) => precision([{ decision: 'relabel', pred: 0, relabel_to: to, weight: 1 }]).rate;
+  assert.deepEqual([relabelled(0), relabelled(1)], [0, 1]);
+});
