@@ -89,18 +89,27 @@ export class AuditScreen {
       const [answer] = await Promise.all([session.api.queue(session.sid, body), this.reading]); // where to begin depends on both
       this.sendNote();
       this.items = answer.items;
+      this.at = -1;
       this.drawn = { direction: body.direction, sampling: body.sampling };
       queue.fill(answer, body.direction);
       this.side.setDirection(body.direction);
       this.showDifference(DIRECTIONS[body.direction].pane);
       this.drawQueueMarks();
       if (this.items.length) this.go(Math.max(0, this.items.findIndex((item) => !this.mine.has(item.key))));
+      else this.showNone();
     } catch (error) {
       queue.say(error.message);
       this.context.say(`No arcs. ${error.message}`, () => this.load());
     }
     queue.setBusy(false);
     this.drawProgress();
+  }
+
+  /** A sample without arcs: nothing is left to judge of the one before. */
+  showNone() {
+    this.grid.outline = null;
+    this.side.note.value = '';
+    this.frames.request('view');
   }
 
   /** The arcs lie in this difference: it takes the place of the other one, unless a pane shows it already. */

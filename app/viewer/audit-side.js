@@ -59,6 +59,7 @@ export class AuditSide {
       button.disabled = !item;
       setFlag(button, 'is-on', Boolean(verdict) && keyOf(verdict) === button.dataset.key);
     }
+    this.note.disabled = this.relabel.disabled = !item;
     if (!item) {
       this.pair.replaceChildren();
       return;

@@ -245,3 +245,17 @@ test('nothing is relabelled to its own class; where that is stored, the label co
   const relabelled = (to) => precision([{ decision: 'relabel', pred: 0, relabel_to: to, weight: 1 }]).rate;
   assert.deepEqual([relabelled(0), relabelled(1)], [0, 1]);
 });
+
+test('a sample without arcs leaves no outline, note, pair or key of the one before', async () => {
+  const screen = pageOf([{ items: [arc('p')] }, { items: [] }]);
+  screen.frames.request = () => screen.side.drawItem(screen.item, null);
+  await screen.load();
+  note(screen, 'left');
+  screen.grid.outline = {};
+  screen.frames.request();
+  assert.ok(!screen.side.buttons.some((button) => button.disabled));
+  await screen.load();
+  assert.deepEqual([screen.item, screen.grid.outline, screen.side.note.value, screen.side.pair.children.length], [null, null, '', 0]);
+  assert.ok([...screen.side.buttons, screen.side.note, screen.side.relabel].every((control) => control.disabled));
+  assert.match(screen.queue.state.textContent, /^No SSL − ESL pixels at/);
+});
