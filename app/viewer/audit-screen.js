@@ -61,7 +61,7 @@ export class AuditScreen {
     this.cards.draw();
     this.side.build();
     this.reading = this.readVerdicts();
-    if (this.items.length === 0) this.load();
+    if (this.items.length === 0) this.loadWhenShown();
     await this.reading;
     this.outbox.flush();
     this.drawQueueMarks();
@@ -78,6 +78,12 @@ export class AuditScreen {
       this.verdicts = standing([...this.verdicts, ...this.outbox.entries]);
       this.context.say(`Earlier verdicts could not be read. ${error.message}`, () => this.onInfo());
     }
+  }
+
+  /** A screen behind another asks for nothing yet: neither for arcs, nor for the image of one. */
+  loadWhenShown() {
+    this.isDue = !this.context.isShown();
+    if (!this.isDue) this.load();
   }
 
   /** Ask for arcs at the thresholds on screen. */
@@ -127,7 +133,8 @@ export class AuditScreen {
   }
 
   onShow() {
-    if (this.item && this.session.image?.maps.i !== this.item.i) this.go(this.at);
+    if (this.isDue) this.loadWhenShown();
+    if (this.item && (this.isLate || this.session.image?.maps.i !== this.item.i)) this.go(this.at);
     else this.frames.request('view');
   }
 
@@ -151,6 +158,8 @@ export class AuditScreen {
     this.queue.reveal(n);
     this.side.note.value = this.notes.get(this.item.key) ?? typedNote(this.mine.get(this.item.key) ?? {});
     const { session } = this;
+    this.isLate = !this.context.isShown(); // the screen in front shows an image of its own
+    if (this.isLate) return;
     if (session.image?.maps.i === this.item.i && !session.imageError && !session.loading) this.onImage();
     else session.show(this.item.i);
     const next = this.items[n + 1];

@@ -20,7 +20,7 @@ function screenOf(items = ['p', 'q'].map(arc), standing = [], answer = {}) {
   };
   return Object.assign(screen, {
     session, items, asked, at: 0, user: 'ada', verdicts: [...standing], done: [], notes: new Map(), drawn: { direction: 'ssl_only', sampling: 'stratified' }, shares: new Map(), queue: { mark() {}, reveal() {} },
-    side: Object.assign(Object.create(AuditSide.prototype), { note: { value: '', blur() {} }, user: { value: 'ada' } }), frames: { request() {} }, context: { say() {} },
+    side: Object.assign(Object.create(AuditSide.prototype), { note: { value: '', blur() {} }, user: { value: 'ada' } }), frames: { request() {} }, context: { say() {}, isShown: () => true },
     outbox: { entries: [], add: (v) => asked.push(['add', v.decision, v.note]), withdraw: () => false },
   });
 }
@@ -258,4 +258,28 @@ test('a sample without arcs leaves no outline, note, pair or key of the one befo
   assert.deepEqual([screen.item, screen.grid.outline, screen.side.note.value, screen.side.pair.children.length], [null, null, '', 0]);
   assert.ok([...screen.side.buttons, screen.side.note, screen.side.relabel].every((control) => control.disabled));
   assert.match(screen.queue.state.textContent, /^No SSL − ESL pixels at/);
+});
+
+test('behind another screen the audit leaves the page its image, and begins when it is shown', async () => {
+  const screen = pageOf([{ items: [arc('p')] }, { items: [{ ...arc('q'), i: 3 }] }]);
+  const shown = [];
+  let isShown = false;
+  Object.assign(screen.session, { show: (i) => shown.push(i), image: { maps: { i: 7 } } });
+  Object.assign(screen.grid, { scene: new Scene() });
+  Object.assign(screen, { reading: null, cards: { draw() {} } });
+  screen.context.isShown = () => isShown;
+  screen.outbox.flush = () => {};
+  await screen.onInfo();
+  assert.deepEqual([shown, screen.asked], [[], []]);
+  isShown = true;
+  screen.onShow();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(shown, [0]);
+  const answer = screen.load(); // and the tab is left before it comes
+  isShown = false;
+  await answer;
+  assert.deepEqual([shown, screen.item.key], [[0], 'q']);
+  isShown = true;
+  screen.onShow();
+  assert.deepEqual(shown, [0, 3]);
 });
