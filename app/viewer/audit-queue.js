@@ -4,6 +4,8 @@ import { el, setFlag, setText } from './dom.js';
 import { cssColor } from './heat.js';
 
 const SAMPLINGS = [['stratified', 'stratified by class pair'], ['uniform', 'uniform, with a seed'], ['top', 'most contested first']];
+const MOST_ARCS = 2000; // both are the server's limits
+const LAST_SEED = 2147483647;
 
 export class AuditQueue {
   constructor(screen) {
@@ -11,8 +13,8 @@ export class AuditQueue {
     this.rows = [];
     this.sampling = el('select', { class: 'esl-select', 'aria-label': 'Sampling' }, SAMPLINGS.map(([id, name]) => el('option', { value: id }, name)));
     this.direction = el('select', { class: 'esl-select', 'aria-label': 'Direction' }, Object.entries(DIRECTIONS).map(([id, { name, what }]) => el('option', { value: id }, `${name}: ${what}`)));
-    this.seed = el('input', { type: 'number', class: 'esl-number', min: 0, max: 2147483647, step: 1, value: 0, 'aria-label': 'Seed' });
-    this.limit = el('input', { type: 'number', class: 'esl-number', min: 1, max: 2000, step: 1, value: 100, 'aria-label': 'Number of arcs' });
+    this.seed = el('input', { type: 'number', class: 'esl-number', min: 0, max: LAST_SEED, step: 1, value: 0, 'aria-label': 'Seed' });
+    this.limit = el('input', { type: 'number', class: 'esl-number', min: 1, max: MOST_ARCS, step: 1, value: 100, 'aria-label': 'Number of arcs' });
     this.drawButton = el('button', { type: 'button', class: 'esl-btn is-main', onclick: () => screen.load() }, 'Draw arcs');
     this.state = el('p', { class: 'esl-list-note', role: 'status' });
     this.lower = el('button', { type: 'button', class: 'esl-btn', hidden: true, onclick: () => screen.lowerNu() }, 'Lower ν* by 0.02');
@@ -22,9 +24,15 @@ export class AuditQueue {
       this.state, this.lower, this.list);
   }
 
-  /** The body of POST /queue but for the thresholds. */
+  /** The body of POST /queue but for the thresholds; null, with the reason said, where a box holds no such number. */
   question() {
-    return { sampling: this.sampling.value, direction: this.direction.value, seed: this.seed.valueAsNumber || 0, limit: this.limit.valueAsNumber || 100 };
+    const wrong = [['Arcs', this.limit, 1, MOST_ARCS], ['The seed', this.seed, 0, LAST_SEED]].find(([, { valueAsNumber: n }, low, high]) => !Number.isInteger(n) || n < low || n > high);
+    if (wrong) {
+      this.say(`${wrong[0]} must be a whole number from ${wrong[2]} to ${wrong[3]}.`);
+      wrong[1].focus();
+      return null;
+    }
+    return { sampling: this.sampling.value, direction: this.direction.value, seed: this.seed.valueAsNumber, limit: this.limit.valueAsNumber };
   }
 
   say(text) {

@@ -89,7 +89,10 @@ export class AuditScreen {
   /** Ask for arcs at the thresholds on screen. */
   async load() {
     const { session, queue } = this;
-    const body = { mu: [...session.thresholds.mu], nu: [...session.thresholds.nu], ...queue.question() };
+    const question = queue.question();
+    if (!question) return;
+    const body = { mu: [...session.thresholds.mu], nu: [...session.thresholds.nu], ...question };
+    this.takeBack?.(); // what is said of a draw is said of the last one
     queue.setBusy(true);
     try {
       const [answer] = await Promise.all([session.api.queue(session.sid, body), this.reading]); // where to begin depends on both
@@ -105,7 +108,7 @@ export class AuditScreen {
       else this.showNone();
     } catch (error) {
       queue.say(error.message);
-      this.context.say(`No arcs. ${error.message}`, () => this.load());
+      this.takeBack = this.context.say(`No arcs. ${error.message}`, () => this.load());
     }
     queue.setBusy(false);
     this.drawProgress();

@@ -6,6 +6,7 @@ export class Toasts {
     this.root = el('div', { class: 'esl-toasts', role: 'status', 'aria-live': 'polite' });
   }
 
+  /** Say it; the answer takes it off again. */
   say(text, retry = null) {
     const close = () => node.remove();
     const node = el('div', { class: retry ? 'esl-toast is-error' : 'esl-toast' }, el('span', {}, text),
@@ -14,5 +15,6 @@ export class Toasts {
     this.root.append(node);
     while (this.root.children.length > 4) this.root.firstChild.remove();
     if (!retry) setTimeout(close, 3600);
+    return close;
   }
 }

@@ -6,7 +6,8 @@ import { AuditScreen } from '../../app/viewer/audit-screen.js';
 import { AuditSide } from '../../app/viewer/audit-side.js';
 import { DECISIONS, keyOf, ofSample, precision, typedNote } from '../../app/viewer/audit-model.js';
 import { Scene } from '../../app/viewer/scene.js';
-import { enter, labelled, openTinyPage, press } from './tiny-page.mjs';
+import { Toasts } from '../../app/viewer/toast.js';
+import { enter, openTinyPage } from './tiny-page.mjs';
 
 const arc = (key) => ({ key, i: 0, runs: [[0, 12]], pred: 0, second: 1, weight: 1 });
 
@@ -282,4 +283,35 @@ test('behind another screen the audit leaves the page its image, and begins when
   isShown = true;
   screen.onShow();
   assert.deepEqual(shown, [0, 3]);
+});
+
+test('a number of arcs or a seed that cannot be is told of the box, and nothing is asked', async () => {
+  const screen = pageOf([{ items: [arc('p')] }]);
+  const { queue } = screen;
+  for (const [box, value, sentence] of [
+    [queue.limit, '0', 'Arcs must be a whole number from 1 to 2000.'], [queue.limit, '', /^Arcs/], [queue.limit, '2001', /^Arcs/], [queue.limit, '1.5', /^Arcs/],
+    [queue.seed, '-1', 'The seed must be a whole number from 0 to 2147483647.'], [queue.seed, '', /^The seed/],
+  ]) {
+    const was = box.value;
+    box.value = value;
+    await screen.load();
+    assert.match(queue.state.textContent, new RegExp(sentence));
+    box.value = was;
+  }
+  assert.deepEqual(screen.asked, []);
+  await screen.load();
+  assert.deepEqual([screen.asked[0][1].limit, screen.asked[0][1].seed, queue.state.textContent], [100, 0, '1 arcs']);
+});
+
+test('what was said of a draw that failed goes with the next one', async () => {
+  const screen = pageOf([]);
+  const toasts = new Toasts();
+  const gone = [];
+  screen.context.say = (text, retry) => { const close = toasts.say(text, retry); return () => { gone.push(text); assert.equal(typeof close, 'function'); }; };
+  screen.session.api.queue = async () => { throw new Error('The server is busy.'); };
+  await screen.load();
+  assert.deepEqual(gone, []);
+  screen.session.api.queue = async () => ({ items: [arc('p')] });
+  await screen.load();
+  assert.deepEqual(gone, ['No arcs. The server is busy.']);
 });
