@@ -5,7 +5,6 @@ import { DECISIONS, DIRECTIONS, relabelTarget, standing, typedNote, verdictBody,
 import { outlineOf } from './decor.js';
 import { el } from './dom.js';
 import { Frames } from './frames.js';
-import { blinked } from './kinds.js';
 import { Outbox, newId } from './outbox.js';
 import { PaneCards } from './pane-cards.js';
 import { PaneGrid } from './pane-grid.js';
@@ -64,8 +63,7 @@ export class AuditScreen {
     if (this.items.length === 0) this.loadWhenShown();
     await this.reading;
     this.outbox.flush();
-    this.drawQueueMarks();
-    this.drawProgress();
+    this.drawVerdicts();
   }
 
   /** What stands on the server, and what has not got there yet. */
@@ -102,7 +100,7 @@ export class AuditScreen {
       this.drawn = { direction: body.direction, sampling: body.sampling };
       queue.fill(answer, body.direction);
       this.side.setDirection(body.direction);
-      this.showDifference(DIRECTIONS[body.direction].pane);
+      this.grid.showDifference(DIRECTIONS[body.direction].pane);
       this.drawQueueMarks();
       if (this.items.length) this.go(Math.max(0, this.items.findIndex((item) => !this.mine.has(item.key))));
       else this.showNone();
@@ -119,13 +117,6 @@ export class AuditScreen {
     this.grid.outline = null;
     this.side.note.value = '';
     this.frames.request('view');
-  }
-
-  /** The arcs lie in this difference: it takes the place of the other one, unless a pane shows it already. */
-  showDifference(kind) {
-    const { panes } = this.grid;
-    const other = panes.find((pane) => pane.kind === blinked(kind));
-    if (other && !panes.some((pane) => pane.kind === kind)) this.grid.setKind(other, kind);
   }
 
   /** Another threshold for a difference without arcs. */
@@ -146,6 +137,12 @@ export class AuditScreen {
   /** This user's verdicts by item. */
   get mine() {
     return new Map(this.verdicts.filter((v) => v.user === this.user).map((v) => [v.item, v]));
+  }
+
+  drawVerdicts() {
+    this.drawQueueMarks();
+    this.drawProgress();
+    this.frames.request('cursor');
   }
 
   drawQueueMarks() {
@@ -229,9 +226,15 @@ export class AuditScreen {
     this.go(this.items.findIndex((item) => item.key === last.verdict.item)); // the queue may have been drawn anew since
     this.drawProgress();
     if (this.outbox.withdraw(last.verdict.id)) return;
-    const remove = () => session.api.withdrawVerdict(last.verdict.id, last.verdict.user).catch((error) => {
-      if (error.status !== 404) this.context.say(`The verdict was not taken back. ${error.message}`, remove);
-    });
+    const remove = async () => {
+      try {
+        await session.api.withdrawVerdict(last.verdict.id, last.verdict.user);
+      } catch (error) {
+        if (error.status !== 404) return this.context.say(`The verdict was not taken back. ${error.message}`, remove);
+      }
+      await this.readVerdicts(); // another page may have judged the arc since
+      return this.drawVerdicts();
+    };
     await remove();
   }
 
@@ -251,8 +254,7 @@ export class AuditScreen {
     this.user = name || 'me';
     if (this.session.verdictMask) this.session.verdictMask = { users: [this.user] };
     try { localStorage.setItem('esl.user', this.user); } catch { /* private mode */ }
-    this.drawQueueMarks();
-    this.drawProgress();
+    this.drawVerdicts();
   }
 
   setMask(on) {

@@ -54,6 +54,12 @@ export class PaneGrid {
     this.hooks.onlook('kinds');
   }
 
+  /** One of the two differences takes the place of the other, unless a pane shows it already. */
+  showDifference(kind) {
+    const other = this.panes.find((pane) => pane.kind === blinked(kind));
+    if (other && !this.panes.some((pane) => pane.kind === kind)) this.setKind(other, kind);
+  }
+
   get viewport() {
     const { width, height } = this.panes[0].pixels;
     return [width, height];

@@ -5,6 +5,7 @@ import { AuditQueue } from '../../app/viewer/audit-queue.js';
 import { AuditScreen } from '../../app/viewer/audit-screen.js';
 import { AuditSide } from '../../app/viewer/audit-side.js';
 import { DECISIONS, keyOf, ofSample, precision, typedNote } from '../../app/viewer/audit-model.js';
+import { PaneGrid } from '../../app/viewer/pane-grid.js';
 import { Scene } from '../../app/viewer/scene.js';
 import { Toasts } from '../../app/viewer/toast.js';
 import { enter, openTinyPage } from './tiny-page.mjs';
@@ -33,7 +34,8 @@ function pageOf(draws, standing = []) {
   const info = { class_names: ['road', 'terrain', 'sky'], class_colors: [[1, 2, 3], [4, 5, 6], [7, 8, 9]], has_truth: false };
   Object.assign(screen.session, { info, thresholds: { mu: [1], nu: [2] }, rule: { nuStar: 0.1 } });
   screen.session.api.queue = async (sid, body) => { screen.asked.push(['draw', body]); return { num_pixels: 0, min_pixels: 12, ...draws.shift() }; };
-  screen.grid = { panes: ['photo', 'prediction', 'second', 'ssl-esl'].map((kind) => ({ kind })), setKind(pane, kind) { pane.kind = kind; } };
+  const panes = ['photo', 'prediction', 'second', 'ssl-esl'].map((kind) => ({ kind }));
+  screen.grid = Object.assign(Object.create(PaneGrid.prototype), { panes, setKind(pane, kind) { pane.kind = kind; } });
   screen.at = -1;
   screen.queue = Object.assign(new AuditQueue(screen), { reveal() {} });
   screen.side = new AuditSide(screen);
@@ -153,11 +155,11 @@ test('a pane chosen by hand stays where the other direction is drawn', () => {
   const screen = pageOf([]);
   const kinds = () => screen.grid.panes.map((pane) => pane.kind);
   screen.grid.panes[0].kind = 'esl-ssl';
-  screen.showDifference('esl-ssl');
+  screen.grid.showDifference('esl-ssl');
   assert.deepEqual(kinds(), ['esl-ssl', 'prediction', 'second', 'ssl-esl']);
   screen.grid.panes[3].kind = 'ssl';
   screen.grid.panes[0].kind = 'gt';
-  screen.showDifference('esl-ssl');
+  screen.grid.showDifference('esl-ssl');
   assert.deepEqual(kinds(), ['gt', 'prediction', 'second', 'ssl']);
 });
 
@@ -314,4 +316,13 @@ test('what was said of a draw that failed goes with the next one', async () => {
   screen.session.api.queue = async () => ({ items: [arc('p')] });
   await screen.load();
   assert.deepEqual(gone, ['No arcs. The server is busy.']);
+});
+
+test('undo shows what another page of the same user said of the arc since', async () => {
+  const standing = [];
+  const screen = screenOf(undefined, standing);
+  screen.judge('a');
+  standing.push({ id: 'other tab’s', item: 'p', user: 'ada', decision: 'keep', note: '' }); // on the server, in place of that
+  await screen.undo();
+  assert.equal(screen.mine.get('p').decision, 'keep');
 });
