@@ -150,3 +150,66 @@ def test_a_server_killed_and_started_again_in_the_middle_gets_every_verdict(
     finally:
         if again.process.poll() is None:
             again.stop()
+
+
+def test_notes_and_relabelled_classes_stay_with_their_arcs(
+    world: Server, browser: Browser, contexts: list[BrowserContext]
+) -> None:
+    page = open_audit(join(browser, contexts, "ada"), world)
+    note, classes = page.get_by_label("Note"), page.get_by_label("Class that X relabels to")
+    page.keyboard.press("n")
+    page.keyboard.type("important")
+    page.keyboard.press("Escape")
+    for key in "jk":
+        page.keyboard.press(key)
+    assert note.input_value() == "important"
+    page.keyboard.press("s")
+    page.keyboard.press("k")
+    page.keyboard.press("n")
+    note.fill("not so important")
+    page.keyboard.press("Enter")
+    page.keyboard.press("j")
+    predicted, second = page.evaluate(f"[{SCREEN}.item.pred, {SCREEN}.item.second]")
+    other = next(c for c in range(3) if c not in (predicted, second))
+    assert classes.locator(f"option[value='{predicted}']").is_disabled()
+    classes.select_option(str(other))
+    classes.evaluate("(select) => select.blur()")
+    page.keyboard.press("x")
+    all_sent(page)
+    assert [(v["decision"], v["note"], v["relabel_to"]) for v in stored(world, "ada")] == [
+        ("keep", "not so important", None),
+        ("relabel", "", other),
+    ]
+    page.reload()
+    page.wait_for_function(f"{SCREEN}?.at === 2")
+    page.keyboard.press("k")
+    assert classes.input_value() == str(other)
+    page.keyboard.press("k")
+    assert note.input_value() == "not so important"
+
+
+def test_what_esl_adds_has_a_rate_words_and_a_pane_of_its_own(
+    world: Server, browser: Browser, contexts: list[BrowserContext]
+) -> None:
+    page = open_audit(join(browser, contexts, "ada"), world)
+    rate, drop = page.locator(".esl-rate"), page.locator(".esl-verdict[data-key=a]")
+    judge(page, 3)
+    assert rate.inner_text().startswith("What ESL drops was wrong: ")
+    page.evaluate(f"{SCREEN}.session.setRule({{muStar: 0.9, nuStar: 0.4}})")
+    page.get_by_label("Direction").select_option("esl_only")
+    assert drop.inner_text().endswith("ESL is right to drop it")
+    page.get_by_role("button", name="Draw arcs").click()
+    page.wait_for_function(f"{SCREEN}.drawn.direction === 'esl_only' && !{SCREEN}.session.loading")
+    assert drop.inner_text().endswith("Should be dropped: SSL is right")
+    assert rate.inner_text().startswith("No verdicts on these arcs yet")
+    assert page.locator(".esl-pane").last.get_attribute("data-kind") == "esl-ssl"
+    for key in "sa":
+        page.keyboard.press(key)
+    assert rate.inner_text().startswith("What ESL adds was wrong: ")
+    assert rate.inner_text().endswith("n = 2")
+    page.evaluate(f"{SCREEN}.session.setRule({{muStar: 0, nuStar: 0.4}})")
+    page.get_by_role("button", name="Draw arcs").click()
+    page.locator(".esl-list-note", has_text="No ESL − SSL pixels").wait_for()
+    page.wait_for_function(f"{SCREEN}.item === null")
+    assert page.locator(".esl-verdict:disabled").count() == 5
+    assert page.evaluate(f"{SCREEN}.grid.outline") is None
