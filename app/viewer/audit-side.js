@@ -94,7 +94,8 @@ export class AuditSide {
     const own = ofSample(items, mine, drawn.sampling);
     const all = precision(own);
     const whose = drawn.sampling === 'top' ? '; of the most contested arcs, not of all' : '';
-    setText(this.total, all.n ? `${DIRECTIONS[drawn.direction].rate}: ${interval(all)}${whose}` : 'No verdicts on these arcs yet: each one narrows the interval.');
+    const none = items.length ? 'No verdicts on these arcs yet: each one narrows the interval.' : '';
+    setText(this.total, all.n ? `${DIRECTIONS[drawn.direction].rate}: ${interval(all)}${whose}` : none);
     this.pairs.replaceChildren(...precisionByPair(own).slice(0, 8).map((row) => this.pairRow(row)));
     const parts = [];
     const seen = agreement(own, shares);

@@ -258,7 +258,7 @@ test('a sample without arcs leaves no outline, note, pair or key of the one befo
   screen.frames.request();
   assert.ok(!screen.side.buttons.some((button) => button.disabled));
   await screen.load();
-  assert.deepEqual([screen.item, screen.grid.outline, screen.side.note.value, screen.side.pair.children.length], [null, null, '', 0]);
+  assert.deepEqual([screen.item, screen.grid.outline, screen.side.note.value, screen.side.total.textContent, screen.side.pair.children.length], [null, null, '', '', 0]);
   assert.ok([...screen.side.buttons, screen.side.note, screen.side.relabel].every((control) => control.disabled));
   assert.match(screen.queue.state.textContent, /^No SSL − ESL pixels at/);
 });
