@@ -89,7 +89,9 @@ def test_baseline_extraction_thresholds_self_training_and_comparison_by_clicks_a
 
     # A baseline, and its curve while it grows.
     train.get_by_role("combobox", name="Preset").select_option("demo_source_only")
-    expect(train.get_by_role("textbox", name="Start weights")).to_have_value(re.compile(r"demo_source_only\.safetensors$"))
+    expect(train.get_by_role("textbox", name="Start weights")).to_have_value(
+        re.compile(r"demo_source_only\.safetensors$")
+    )
     train.get_by_role("textbox", name="Steps").fill("6")
     train.get_by_text("All settings").click()
     train.get_by_role("searchbox", name="Search settings").fill("log_every")
