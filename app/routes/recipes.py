@@ -1,5 +1,6 @@
 """Recipes: thresholds with a name and an id, which training and export take."""
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -28,6 +29,9 @@ class RecipeBody(BaseModel):
 
     sid: str
     name: str = Field("", max_length=200)
+    """What somebody typed. Empty: the recipe keeps the name that it has."""
+    default_name: str = Field("", max_length=200)
+    """For a recipe that has no name yet, where none was typed."""
     criterion: Criterion = "entropy"
     mu_star: float = 0.9
     nu_star: float = 0.1
@@ -52,10 +56,12 @@ def read_recipe(library: Library, recipe_id: str) -> tuple[Recipe, VerdictMask |
 
 @router.put("/recipes")
 def put(request: Request, body: RecipeBody, library: LibraryDep) -> dict[str, Any]:
-    """Save the thresholds; the same content has the same id."""
+    """Save the thresholds; the same content has the same id, and keeps its name until another one is typed."""
     recipe, mask = _make(request, body, library)
+    if not body.name:
+        recipe = replace(recipe, name=_kept_name(library, recipe.id) or body.default_name)
     save_recipe(library.recipes_dir, recipe, mask)
-    return {"id": recipe.id, "name": recipe.name, "mask": recipe.mask}
+    return _to_json(recipe, library)
 
 
 @router.put("/recipes/{recipe_id}")
@@ -78,8 +84,12 @@ def all_recipes(request: Request, library: LibraryDep, sid: str = "") -> dict[st
 @router.get("/recipes/{recipe_id}")
 def one_recipe(recipe_id: str, library: LibraryDep) -> dict[str, Any]:
     """One recipe."""
-    recipe, mask = read_recipe(library, recipe_id)
-    return {**_to_json(recipe, library), "num_verdicts": 0 if mask is None else len(mask.verdicts)}
+    recipe, _ = read_recipe(library, recipe_id)
+    return _to_json(recipe, library)
+
+
+def _kept_name(library: Library, recipe_id: str) -> str:
+    return next((recipe.name for recipe in list_recipes(library.recipes_dir) if recipe.id == recipe_id), "")
 
 
 def _make(request: Request, body: RecipeBody, library: Library) -> tuple[Recipe, VerdictMask | None]:
@@ -128,4 +138,20 @@ def _to_json(recipe: Recipe, library: Library) -> dict[str, Any]:
         "criterion": recipe.criterion,
         **rule,
         "mask": recipe.mask,
+        **_mask_to_json(recipe, library),
+    }
+
+
+def _mask_to_json(recipe: Recipe, library: Library) -> dict[str, Any]:
+    """Whose verdicts, how many, and on which store: what tells two recipes of the same thresholds apart."""
+    try:
+        _, mask = load_recipe(library.recipes_dir / f"{recipe.id}.json")
+    except DataError:  # the list stays readable; an export or a training says what is wrong
+        return {"num_verdicts": None, "mask_users": [], "mask_sid": ""}
+    verdicts = () if mask is None else mask.verdicts
+    judged = {verdict.store for verdict in verdicts}
+    return {
+        "num_verdicts": len(verdicts),
+        "mask_users": sorted({verdict.user for verdict in verdicts}),
+        "mask_sid": next((s.sid for s in library.stores() if s.verdict_key in judged), ""),
     }

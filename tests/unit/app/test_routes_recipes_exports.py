@@ -37,6 +37,17 @@ def test_a_recipe_is_saved_under_its_content_and_comes_back(client: TestClient, 
     assert client.put(f"{BASE}/recipes/0000", json={"sid": opened.sid, **SETTINGS}).status_code == 400
 
 
+def test_only_a_typed_name_renames_a_recipe(client: TestClient, opened: OpenStore) -> None:
+    """Exports and trainings save what is on screen by themselves: the name that somebody gave must survive them."""
+    unnamed = save(client, opened, name="", default_name="nu 0.15").json()
+    assert unnamed["name"] == "nu 0.15"
+    assert save(client, opened, name="final for paper").json()["name"] == "final for paper"
+    assert save(client, opened, name="", default_name="nu 0.15").json()["name"] == "final for paper"
+    assert save(client, opened, name="").json()["name"] == "final for paper"
+    assert client.get(f"{BASE}/recipes/{unnamed['id']}").json()["name"] == "final for paper"
+    assert save(client, opened, name="really final").json()["name"] == "really final"
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -115,13 +126,27 @@ def test_verdicts_are_applied_where_the_recipe_freezes_them(client: TestClient, 
     }
     assert client.post(f"{BASE}/verdicts", json=verdict).status_code == 200
     recipe = save(client, opened, verdict_mask={"users": ["ada"]}).json()
-    assert recipe["mask"]
-    assert client.get(f"{BASE}/recipes/{recipe['id']}").json()["num_verdicts"] == 1
+    plain = save(client, opened).json()
+    said = {r["id"]: (bool(r["mask"]), r["num_verdicts"], r["mask_users"], r["mask_sid"]) for r in (recipe, plain)}
+    assert said == {recipe["id"]: (True, 1, ["ada"], opened.sid), plain["id"]: (False, 0, [], "")}
+    assert client.get(f"{BASE}/recipes/{recipe['id']}").json() == recipe
+    assert {r["id"]: r for r in client.get(f"{BASE}/recipes").json()["recipes"]} == {r["id"]: r for r in (recipe, plain)}
     status = finished(
         client, client.post(f"{BASE}/exports", json={"sid": opened.sid, "recipe": recipe["id"]}).json()["job"]
     )
     label = cv2.imread(str(Path(status["report"]["path"]) / NAMES[0]), cv2.IMREAD_UNCHANGED)
     assert (label.reshape(-1)[runs[0][0] : runs[0][0] + 20] == 3).all()
+
+
+def test_a_mask_that_cannot_be_read_leaves_the_list_readable(
+    client: TestClient, opened: OpenStore, library: Library
+) -> None:
+    verdict = {"id": "v", "sid": opened.sid, "i": 0, "decision": "drop", "runs": [[0, 5]], "pred": 0, "user": "ada"}
+    assert client.post(f"{BASE}/verdicts", json=verdict).status_code == 200
+    recipe = save(client, opened, verdict_mask={"users": ["ada"]}).json()
+    (library.state_dir / "recipes" / f"{recipe['mask']}.mask.json").unlink()
+    (listed,) = client.get(f"{BASE}/recipes").json()["recipes"]
+    assert (listed["mask"], listed["num_verdicts"], listed["mask_users"]) == (recipe["mask"], None, [])
 
 
 def test_a_mask_of_no_verdicts_is_refused(client: TestClient, opened: OpenStore) -> None:
