@@ -10,6 +10,7 @@ import { PaneCards } from './pane-cards.js';
 import { PaneGrid } from './pane-grid.js';
 import { Probe } from './probe.js';
 import { auditBindings } from './audit-keys.js';
+import { setMask, takeName, touchMask } from './verdict-mask.js';
 
 const PANES = ['photo', 'prediction', 'second', 'ssl-esl'];
 
@@ -52,6 +53,7 @@ export class AuditScreen {
     context.listen('blind', () => { frames.request('view'); this.drawProgress(); });
     context.listen('rule', () => { frames.request('view'); context.touchHash(); });
     context.listen('theme', () => frames.request('view'));
+    context.listen('mask', () => this.side.drawMask()); // a recipe that is loaded brings its own
   }
 
   async onInfo() {
@@ -200,6 +202,7 @@ export class AuditScreen {
     this.verdicts = standing([...this.verdicts, verdict]);
     this.notes.delete(verdict.item);
     this.outbox.add(verdict);
+    touchMask(this.session);
   }
 
   /** What is typed stays with its arc, for the verdict that comes. */
@@ -222,6 +225,7 @@ export class AuditScreen {
     const last = this.done.pop();
     if (!last) return;
     const { session } = this;
+    touchMask(session);
     this.verdicts = [...this.verdicts.filter((v) => v.id !== last.verdict.id), ...(last.before ? [last.before] : [])];
     this.go(this.items.findIndex((item) => item.key === last.verdict.item)); // the queue may have been drawn anew since
     this.drawProgress();
@@ -244,21 +248,19 @@ export class AuditScreen {
 
   /** The server stores everything under the name of its login: so does the page, and asks for no other. */
   signIn(user) {
-    this.user = user;
+    takeName(this, user);
     for (const verdict of [...this.done.map((d) => d.verdict), ...this.outbox.entries]) verdict.user = user;
     this.side.fixUser(user);
-    if (this.session.verdictMask) this.session.verdictMask = { users: [this.user] };
   }
 
   setUser(name) {
-    this.user = name || 'me';
-    if (this.session.verdictMask) this.session.verdictMask = { users: [this.user] };
+    takeName(this, name || 'me');
     try { localStorage.setItem('esl.user', this.user); } catch { /* private mode */ }
     this.drawVerdicts();
   }
 
   setMask(on) {
-    this.session.verdictMask = on ? { users: [this.user] } : null;
+    setMask(this.session, on ? { users: [this.user] } : null);
     this.context.say(on ? 'Recipes saved from now on freeze your verdicts into their mask.' : 'Recipes are saved without a mask.');
   }
 

@@ -2,6 +2,7 @@
 import { DECISIONS, DIRECTIONS, agreement, keyOf, ofSample, precision, precisionByPair, raterKappa, relabelTarget } from './audit-model.js';
 import { el, fittedCanvas, setFlag, setText } from './dom.js';
 import { cssColor } from './heat.js';
+import { people } from './verdict-mask.js';
 
 const ZOOM = 6;
 
@@ -25,11 +26,21 @@ export class AuditSide {
     this.pairs = el('div', { class: 'esl-pairs' });
     this.extra = el('p', { class: 'esl-muted' });
     this.mask = el('input', { type: 'checkbox', onchange: () => screen.setMask(this.mask.checked) });
+    this.maskName = el('span', {});
     this.root = el('aside', { class: 'esl-side esl-audit-side', 'aria-label': 'Verdict' }, this.crop, this.pair,
       el('div', { class: 'esl-verdicts' }, this.buttons), el('div', { class: 'esl-row' }, el('span', { class: 'esl-muted' }, 'X to'), this.relabel), this.note,
       el('div', { class: 'esl-row' }, el('span', { class: 'esl-muted' }, 'as'), this.user, this.unsent),
       el('section', { class: 'esl-progress', 'aria-label': 'Progress' }, el('div', { class: 'esl-meter' }, this.bar), this.progress, this.total, this.pairs, this.extra),
-      el('label', { class: 'esl-check' }, this.mask, 'Put your verdicts into recipes as a mask'));
+      el('label', { class: 'esl-check' }, this.mask, this.maskName));
+    this.drawMask();
+  }
+
+  /** Whether verdicts go into recipes; another's do where a recipe of theirs was loaded. */
+  drawMask() {
+    const { verdictMask } = this.session;
+    const isOwn = !verdictMask || verdictMask.users.every((user) => user === this.screen.user);
+    this.mask.checked = Boolean(verdictMask);
+    setText(this.maskName, isOwn ? 'Put your verdicts into recipes as a mask' : `Put the verdicts of ${people(verdictMask.users)} into recipes as a mask`);
   }
 
   /** Classes for the relabel list, once the store is known. */

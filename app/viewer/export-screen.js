@@ -2,7 +2,8 @@
 import { el, numberIn, setText } from './dom.js';
 import { JobCard } from './job-card.js';
 import { showCount, snap } from './quantise.js';
-import { isDirty, medianNote, nameFor, readRecipes, recipeBody } from './recipes.js';
+import { criterionOf, isDirty, maskSaid, medianNote, readRecipes, saveRecipe } from './recipes.js';
+import { maskNote } from './verdict-mask.js';
 
 const KINDS = [
   ['train_ids', 'Train ids', 'PNG, 255 = ignore: what training reads', true], ['label_ids', 'Label ids', 'PNG in Cityscapes’ own ids'],
@@ -34,7 +35,8 @@ export class ExportScreen {
     this.portion = el('input', { type: 'number', min: 0.005, max: 1, step: 0.005, class: 'esl-number', 'aria-label': 'CBST’s portion of each predicted class', onchange: () => this.setPortion() });
     this.recipe = el('select', { class: 'esl-select', 'aria-label': 'Recipe', onchange: () => this.changed() });
     this.saveNow = el('button', { type: 'button', class: 'esl-btn', onclick: () => this.saveScreen() }, 'Save the thresholds on screen as a recipe');
-    this.criterion = el('select', { class: 'esl-select', 'aria-label': 'Rule' }, el('option', { value: 'entropy' }, 'ESL (entropy)'), el('option', { value: 'max_prob' }, 'SSL (largest probability)'));
+    this.saved = el('span', { class: 'esl-muted' });
+    this.criterion = el('select', { class: 'esl-select', 'aria-label': 'Rule', onchange: () => this.chooseCriterion() }, el('option', { value: 'entropy' }, 'ESL (entropy)'), el('option', { value: 'max_prob' }, 'SSL (largest probability)'));
     this.set = el('select', { class: 'esl-select', 'aria-label': 'Images', onchange: () => this.changed() });
     this.naming = el('select', { class: 'esl-select', 'aria-label': 'File names', onchange: () => this.changed() },
       el('option', { value: 'path' }, 'the image’s relative path, .png'), el('option', { value: 'cityscapes' }, '…_pseudo_labelTrainIds.png'));
@@ -50,7 +52,7 @@ export class ExportScreen {
     this.root = el('main', { class: 'esl-export' }, el('div', { class: 'esl-form' },
       el('h2', {}, 'Export pseudo-labels'), el('p', { class: 'esl-muted' }, 'What is written is what the screen shows under the recipe, to the pixel. The recipe and the files’ hashes travel with them.'),
       field('Labels', this.method), (this.portionRow = field('Portion', this.portion, el('span', { class: 'esl-muted' }, 'of each predicted class, the most confident first; the one on the Inspect screen'))),
-      (this.recipeRow = field('Recipe', this.recipe)), (this.saveRow = field('or', this.saveNow, el('span', { class: 'esl-muted' }, 'for'), this.criterion)), field('Images', this.set), field('Names', this.naming),
+      (this.recipeRow = field('Recipe', this.recipe)), (this.saveRow = field('or', this.saveNow, el('span', { class: 'esl-muted' }, 'for'), this.criterion, this.saved)), field('Images', this.set), field('Names', this.naming),
       el('div', { class: 'esl-kinds', role: 'group', 'aria-label': 'What to write' }, this.kinds.map((k) => k.root)),
       el('div', { class: 'esl-row' }, this.dry, this.go), this.preview, this.jobs));
     this.bindings = [{ keys: ['Ctrl+s'], name: 'Save recipe', always: true, run: () => this.saveScreen() }];
@@ -58,7 +60,7 @@ export class ExportScreen {
     context.listen('recipe', () => this.loadRecipes());
     context.listen('filter', () => this.fillSets());
     context.listen('image', () => this.fillSets());
-    context.listen('rule', () => this.drawButtons());
+    for (const topic of ['rule', 'mask']) context.listen(topic, () => this.drawButtons());
     context.listen('portion', () => this.drawMethod());
     this.drawMethod();
   }
@@ -85,7 +87,16 @@ export class ExportScreen {
   drawButtons() {
     const hasRecipe = this.recipe.value !== '';
     this.go.disabled = this.dry.disabled = !this.isBalanced && !hasRecipe;
-    this.saveRow.hidden = this.isBalanced || (hasRecipe && !isDirty(this.session));
+    this.saveRow.hidden = this.isBalanced;
+    this.criterion.value = criterionOf(this.session);
+    this.saveNow.disabled = !isDirty(this.session);
+    setText(this.saved, this.saveNow.disabled ? 'saved' : maskSaid(this.session).trim());
+  }
+
+  /** The rule counts as a part of what is on screen: the recipe of the other one is another recipe. */
+  chooseCriterion() {
+    this.session.criterion = this.criterion.value;
+    this.session.emit('mask'); // what tells saved from unsaved is drawn anew
   }
 
   onInfo() {
@@ -113,12 +124,10 @@ export class ExportScreen {
     try {
       const recipes = await readRecipes(session);
       const chosen = session.recipe?.id ?? this.recipe.value;
-      const said = (r) => [nameOf(r), r.criterion === 'max_prob' ? 'SSL' : 'ESL', medianNote(session, r), String(r.id).slice(0, 8)].filter(Boolean).join('  ·  ');
+      const said = (r) => [nameOf(r), r.criterion === 'max_prob' ? 'SSL' : 'ESL', maskNote(r), medianNote(session, r), String(r.id).slice(0, 8)].filter(Boolean).join('  ·  ');
       const isGone = chosen !== '' && !recipes.some((r) => r.id === chosen); // another one is taken by hand alone
       this.recipe.replaceChildren(...(isGone || recipes.length === 0 ? [el('option', { value: '' }, recipes.length ? 'choose one' : 'none saved yet')] : []),
         ...recipes.map((r) => el('option', { value: r.id }, said(r))));
-      if (session.recipe && session.recipe !== this.followed) this.criterion.value = session.recipe.criterion;
-      this.followed = session.recipe;
       this.recipe.value = isGone || recipes.length === 0 ? '' : chosen || recipes[0].id;
       this.drawButtons();
       this.changed();
@@ -129,12 +138,8 @@ export class ExportScreen {
   }
 
   async saveScreen() {
-    const { session } = this;
-    const body = recipeBody(session, nameFor(session, this.context.top.recipe.name.value.trim()), this.criterion.value);
     try {
-      const saved = await session.api.saveRecipe(body);
-      session.recipe = { ...body, ...saved };
-      session.emit('recipe');
+      await saveRecipe(this.session, this.context.top.recipe.name.value.trim());
     } catch (error) {
       this.context.say(`The recipe was not saved. ${error.message}`, () => this.saveScreen());
     }

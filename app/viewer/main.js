@@ -162,7 +162,7 @@ class Viewer {
     ];
     this.bindings = [...this.screen.bindings, ...shared];
     this.keyboard = new Keyboard(this.element, this.bindings);
-    for (const topic of ['info', 'medians', 'rule', 'scope', 'blind', 'recipe']) this.listen(topic, () => this.top.draw());
+    for (const topic of ['info', 'medians', 'rule', 'scope', 'blind', 'recipe', 'mask']) this.listen(topic, () => this.top.draw());
     this.top.draw();
     this.screen.onInfo?.();
     attachHandle(this);

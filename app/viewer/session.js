@@ -36,6 +36,8 @@ export class Session {
     this.blind = false;
     this.brush = null;
     this.recipe = null;
+    this.criterion = null; // chosen for the next recipe; else that of the last
+    this.verdictMask = null;
     this.filter = '';
     this.past = [];
     this.future = [];

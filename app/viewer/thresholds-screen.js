@@ -59,6 +59,7 @@ export class ThresholdsScreen {
     context.listen('theme', () => this.onTheme());
     context.listen('blind', () => this.onTheme());
     context.listen('recipe', () => this.recipes.load());
+    context.listen('mask', () => this.recipes.mark());
   }
 
   onInfo() {
@@ -126,6 +127,7 @@ export class ThresholdsScreen {
     const { session } = this;
     if (!session.thresholds) return {};
     this.controls.draw();
+    this.recipes.mark();
     const { histogram, histogramError, showsTruth } = session;
     const isPartial = histogram !== null && session.isHistogramBehind;
     const counting = `The server is still counting: ${session.histogramImages} of ${session.info.num_done} images are in these numbers.`;

@@ -36,7 +36,7 @@ export function secondsPerStep(rows, preset, device) {
 /** What a button takes from the screen. */
 export function screenNote(kind, isBalanced, rule, store) {
   if (isBalanced) return `CBST’s labels of ${store}: this portion of each predicted class, the most confident first.`;
-  return `ν* ${rule.nuStar} · μ* ${rule.muStar} of ${store} ${kind.id === 'extract' ? 'become a recipe of the new store, which opens with them.' : 'are saved as a recipe first.'}`;
+  return `ν* ${rule.nuStar} · μ* ${rule.muStar} of ${store} ${kind.id === 'extract' ? 'become a recipe of the new store, which opens with them.' : 'are saved as a recipe first, with the verdicts as its mask where Audit says so.'}`;
 }
 
 export function advancedFields(fields) {

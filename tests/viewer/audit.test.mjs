@@ -17,7 +17,7 @@ function screenOf(items = ['p', 'q'].map(arc), standing = [], answer = {}) {
   const asked = [];
   const screen = Object.create(AuditScreen.prototype);
   const session = {
-    sid: 's', blind: false, info: null, image: null, show() {}, cache: { prefetch() {} },
+    sid: 's', blind: false, info: null, image: null, show() {}, emit() {}, cache: { prefetch() {} },
     api: { verdicts: async () => ({ verdicts: standing, ...answer }), withdrawVerdict: async (id, user) => { asked.push(['back', id, user]); } },
   };
   return Object.assign(screen, {
@@ -115,6 +115,9 @@ test('without a login the name on the page counts, in a mask that is on as well'
   screen.setMask(true);
   screen.setUser('ada');
   assert.deepEqual(screen.session.verdictMask, { users: ['ada'] });
+  screen.session.verdictMask = { users: ['carl'] }; // a recipe of his was loaded
+  screen.setUser('bob');
+  assert.deepEqual(screen.session.verdictMask, { users: ['carl'] }, 'what others said is not put under one’s own name');
 });
 
 test('classes that Inspect hides are drawn all the same', async () => {

@@ -64,7 +64,7 @@ function recipeServer(kept = []) {
   return {
     kept, store: async (sid) => ({ ...info, sid, name: sid, medians: sid === 'a' ? info.medians : { mu: [5, 5], nu: [30000, 30000] } }),
     recipes: async (sid) => ({ recipes: kept.filter((r) => r.sid === sid) }),
-    saveRecipe: async (body) => { kept.unshift(saved(`r${kept.length}`, body.sid, body)); return { id: kept[0].id, name: body.name, mask: '' }; },
+    saveRecipe: async (body) => { kept.unshift(saved(`r${kept.length}`, body.sid, { ...body, name: body.name || body.default_name })); return { id: kept[0].id, name: kept[0].name, mask: '' }; },
   };
 }
 
@@ -149,16 +149,16 @@ test('Export follows thresholds, image and recipe of the other screens', async (
   session.recipe = saved('ssl', 'a', { criterion: 'max_prob' });
   await screen.loadRecipes();
   screen.fillSets();
-  assert.deepEqual([screen.saveRow.hidden, screen.criterion.value], [true, 'max_prob']);
+  assert.deepEqual([screen.saveNow.disabled, screen.criterion.value], [true, 'max_prob']);
   session.setRule({ nuStar: 0.3 });
-  assert.equal(screen.saveRow.hidden, false);
+  assert.equal(screen.saveNow.disabled, false);
   session.index = 2;
   session.emit('image');
   assert.match(screen.set.textContent, /on screen \(#2\)/);
   session.index = 1; // one that cannot be read
   screen.onShow();
   assert.match(screen.set.textContent, /on screen \(#1\)/);
-  screen.criterion.value = 'entropy';
+  enter(screen.criterion, 'entropy');
   await screen.loadRecipes();
   assert.equal(screen.criterion.value, 'entropy', 'what was chosen by hand stays');
 });

@@ -130,7 +130,9 @@ def test_verdicts_are_applied_where_the_recipe_freezes_them(client: TestClient, 
     said = {r["id"]: (bool(r["mask"]), r["num_verdicts"], r["mask_users"], r["mask_sid"]) for r in (recipe, plain)}
     assert said == {recipe["id"]: (True, 1, ["ada"], opened.sid), plain["id"]: (False, 0, [], "")}
     assert client.get(f"{BASE}/recipes/{recipe['id']}").json() == recipe
-    assert {r["id"]: r for r in client.get(f"{BASE}/recipes").json()["recipes"]} == {r["id"]: r for r in (recipe, plain)}
+    assert {r["id"]: r for r in client.get(f"{BASE}/recipes").json()["recipes"]} == {
+        r["id"]: r for r in (recipe, plain)
+    }
     status = finished(
         client, client.post(f"{BASE}/exports", json={"sid": opened.sid, "recipe": recipe["id"]}).json()["job"]
     )
