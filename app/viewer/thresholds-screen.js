@@ -11,7 +11,7 @@ import { RecipeList } from './recipe-list.js';
 import { numbersOf } from './scope-numbers.js';
 import { summarise } from './statistics.js';
 import { Summary } from './summary.js';
-import { matchCoverage, matchError, pareto, sweep } from './tuning.js';
+import { matchCoverage, matchError, pareto, saidOfMatch, sweep } from './tuning.js';
 
 export class ThresholdsScreen {
   constructor(context) {
@@ -32,11 +32,11 @@ export class ThresholdsScreen {
     const button = (text, title, run) => el('button', { type: 'button', class: 'esl-btn', title, onclick: run }, text);
     this.figures = new FiguresDialog(context, () => numbersOf(session, 'set'));
     this.truthButtons = [
-      button('Match error', 'Set ν* so that ESL is wrong as often as SSL', () => this.set({ nuStar: matchError(session) }, 'ν* now gives ESL the error rate of SSL')),
+      button('Match error', 'Set ν* so that ESL is wrong as often as SSL', () => this.match(matchError, 'error rate')),
       button('Pareto', 'Per-class ν(c) with the fewest wrong pixels at the present coverage', () => this.applyPareto()),
     ];
     this.badge = el('span', { class: 'esl-chip is-amber', title: 'Thresholds found with ground truth are no unsupervised domain adaptation setting' }, 'uses GT: no UDA setting');
-    this.tools = el('div', { class: 'esl-row esl-tuning' }, button('Match coverage', 'Set ν* so that ESL keeps as much as SSL', () => this.set({ nuStar: matchCoverage(session) }, 'ν* now gives ESL the coverage of SSL')),
+    this.tools = el('div', { class: 'esl-row esl-tuning' }, button('Match coverage', 'Set ν* so that ESL keeps as much as SSL', () => this.match(matchCoverage, 'coverage')),
       ...this.truthButtons, this.badge, el('span', { class: 'esl-grow' }), this.medians, button('Figures', 'Error rate by class and the curves as figures: PNG, SVG, CSV', () => this.figures.open()), button('Undo', 'Undo (Z)', () => session.undo()));
     this.root = el('main', { class: 'esl-thresholds' }, this.histograms.root,
       el('div', { class: 'esl-middle' }, this.tools, this.state, this.density.root, el('h3', {}, 'ESL at the paper’s ν*'), this.sweep, this.recipes.root),
@@ -111,8 +111,24 @@ export class ThresholdsScreen {
     this.context.say(said);
   }
 
+  /** Bring ESL to SSL, or say how near it comes and what holds it. */
+  match(find, name) {
+    const { session } = this;
+    if (!session.histogram) {
+      this.context.say('The set’s counts are not there yet.');
+      return;
+    }
+    const found = find(session);
+    if (Number.isFinite(found.goal)) session.setRule({ nuStar: found.star });
+    this.context.say(saidOfMatch(found, name, session));
+  }
+
   applyPareto() {
     const { session } = this;
+    if (!session.histogram) {
+      this.context.say('The set’s counts are not there yet.');
+      return;
+    }
     const { all } = summarise(session.histogram.at(session.thresholds), session.numClasses);
     this.set({ nuOverrides: pareto(session.histogram, all.esl.kept / all.pixels) }, 'ν(c) of every class set with the help of ground truth.');
   }

@@ -1,8 +1,8 @@
 // Search for thresholds on the whole set's counts: match coverage, match error, and the Pareto choice that uses ground truth.
 import { CURVE_BINS, CURVE_SHIFT } from './orders.js';
-import { dequantise } from './quantise.js';
+import { dequantise, showPercent } from './quantise.js';
 import { curve, errorRate, matchStar, summarise } from './statistics.js';
-import { classThresholds } from './thresholds.js';
+import { classThresholds, numBound } from './thresholds.js';
 
 /** Coverage and error of ESL at a global nu*, everything else of the rule as it is. */
 function eslAt(session, star) {
@@ -11,19 +11,41 @@ function eslAt(session, star) {
   return { coverage: at.coverage[0], error: at.error[0] };
 }
 
+const NEAR = 0.0005; // half of the last digit that is shown of a share
+const STEP = 0.001; // of the grid that nu* is searched on
+
+/**
+ * The nu* at which a share of ESL comes nearest to SSL's.
+ * `isMet`: it gets there, or passes it between two steps of nu*; `goal` is NaN where SSL has no such share.
+ */
+function match(session, which, goal) {
+  const measure = (star) => eslAt(session, Math.min(1, Math.max(0, star)))[which];
+  const star = matchStar(measure, goal);
+  const reached = measure(star);
+  const near = [star - STEP, star, star + STEP].map(measure).filter(Number.isFinite); // nothing is kept at some
+  return { star, goal, reached, isMet: Math.abs(reached - goal) < NEAR || (Math.min(...near) <= goal && goal <= Math.max(...near)) };
+}
+
 /** nu* at which ESL keeps as much as SSL does now. */
 export function matchCoverage(session) {
   const { all } = summarise(session.histogram.at(session.thresholds), session.numClasses);
-  return matchStar((star) => eslAt(session, star).coverage, all.ssl.kept / all.pixels);
+  return match(session, 'coverage', all.ssl.kept / all.pixels);
 }
 
 /** nu* at which ESL is wrong as often as SSL is now. */
 export function matchError(session) {
   const { all } = summarise(session.histogram.at(session.thresholds), session.numClasses);
-  return matchStar((star) => {
-    const { error } = eslAt(session, star);
-    return Number.isFinite(error) ? error : 1;
-  }, errorRate(all.ssl));
+  return match(session, 'error', errorRate(all.ssl));
+}
+
+/** What a match came to, in one sentence; `name` is what was matched. */
+export function saidOfMatch({ star, goal, reached, isMet }, name, { thresholds, numClasses }) {
+  if (!Number.isFinite(goal)) return `SSL keeps no pixel that tells its ${name}: there is nothing to match.`;
+  if (isMet) return `ν* now gives ESL the ${name} of SSL.`;
+  const own = numBound(thresholds.nuOverridden);
+  const bound = numBound(thresholds.nuBinds);
+  const why = [own ? `${own} of ${numClasses} classes ${own === 1 ? 'has a ν(c) of its own' : 'have a ν(c) of their own'}` : '', bound ? `the median binds for ${bound}` : ''].filter(Boolean).join(', and ');
+  return `ESL cannot reach the ${name} of SSL, ${showPercent(goal, 1, 2)}: it comes nearest with ${showPercent(reached, 1, 2)}, at ν* ${star}${why ? `, as ${why}` : ''}.`;
 }
 
 /** Table-5 grid: coverage and error of ESL at the paper's values of nu*. */
