@@ -103,7 +103,7 @@ export class TrainScreen {
       const store = stores.find((s) => s.name.split(/[\\/]/).pop() === run);
       if (!store) throw new Error('The store is not below the folders that this server looks into.');
       const { sid } = await this.context.api.open({ store: store.id });
-      if (rule) await this.context.api.saveRecipe({ sid, name: `${run} ν* ${rule.nuStar} · μ* ${rule.muStar}`, criterion: 'entropy', ...ruleToJson(rule) });
+      if (rule) await this.context.api.saveRecipe({ sid, default_name: `${run} ν* ${rule.nuStar} · μ* ${rule.muStar}`, criterion: 'entropy', ...ruleToJson(rule) });
       this.context.enter(sid, `${run} is extracted${rule ? '; the thresholds that were on screen are its recipe' : ''}.`, rule);
     } catch (error) {
       this.context.say(`${run} is extracted, but was not opened. ${error.message}`, () => this.openStore(run, rule));
