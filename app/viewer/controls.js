@@ -7,6 +7,13 @@ import { DEFAULT_RULE, MODES, numBound } from './thresholds.js';
 const MARKS = { nu: [0.05, 0.1, 0.15, 0.2, 0.3], mu: [0.5, 0.7, 0.9] };
 const MODE_NAMES = { capped: 'paper: capped by medians', fixed: 'fixed: no medians', median: 'medians alone' };
 
+/** What keeps classes from following a slider, else a slider that moves few of them or none looks dead. */
+export function holdNote(symbol, bound, own, numClasses) {
+  if (own === numClasses) return `${symbol}* moves 0 of ${numClasses} classes: ${own} have their own ${symbol}(c)`;
+  const said = bound ? `M  the median binds for ${bound} of ${numClasses} classes` : '';
+  return [said, own ? `${own} of ${numClasses} ${own === 1 ? 'has its' : 'have their'} own ${symbol}(c)` : ''].filter(Boolean).join(' · ');
+}
+
 class ThresholdSlider {
   constructor(session, which) {
     this.session = session;
@@ -52,11 +59,15 @@ class ThresholdSlider {
     if (this.range.valueAsNumber !== snap(value)) this.range.value = value;
     if (document.activeElement !== this.box && this.box.valueAsNumber !== value) this.box.value = value;
     this.range.style.setProperty('--at', value);
-    const bound = numBound(this.which === 'nu' ? thresholds.nuBinds : thresholds.muBinds);
-    const text = rule.mode === 'median' ? 'The medians decide alone: this slider moves absent classes only.'
-      : bound === 0 ? '' : `M  the median binds for ${bound} of ${numClasses} classes`;
+    const isNu = this.which === 'nu';
+    const bound = numBound(isNu ? thresholds.nuBinds : thresholds.muBinds);
+    const own = numBound(isNu ? thresholds.nuOverridden : thresholds.muOverridden);
+    const text = rule.mode === 'median' ? 'The medians decide alone: this slider moves absent classes only.' : holdNote(isNu ? 'ν' : 'μ', bound, own, numClasses);
     setText(this.note, text);
-    this.note.title = 'These classes keep their median until the slider passes it, so that at least half of each is kept.';
+    this.note.title = [
+      bound ? 'Classes that the median binds keep it until the slider passes it, so that at least half of each is kept.' : '',
+      own ? 'Classes with a threshold of their own follow the slider again when their override is cleared.' : '',
+    ].filter(Boolean).join(' ');
     this.note.hidden = text === '';
   }
 }

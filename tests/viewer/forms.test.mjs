@@ -1,7 +1,7 @@
 // Boxes and lists of the screens: what they take, and what they show of the session.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Controls } from '../../app/viewer/controls.js';
+import { Controls, holdNote } from '../../app/viewer/controls.js';
 import { ExportScreen } from '../../app/viewer/export-screen.js';
 import { RecipeList } from '../../app/viewer/recipe-list.js';
 import { RecipeBar, isDirty, saveScreenRule } from '../../app/viewer/recipes.js';
@@ -174,4 +174,19 @@ test('a recipe without a name of its own is called by its own thresholds, not th
   session.setRule({ muStar: 0.8 });
   await saveScreenRule(session, 'entropy');
   assert.deepEqual(api.kept.map((r) => r.name), ['ν* 0.2 · μ* 0.8', 'ν* 0.2 · μ* 0.9', 'ν* 0.1 · μ* 0.9']);
+});
+
+test('a slider that moves few classes, or none, says what holds the others', () => {
+  assert.equal(holdNote('ν', 0, 0, 19), '');
+  assert.equal(holdNote('ν', 3, 0, 19), 'M  the median binds for 3 of 19 classes');
+  assert.equal(holdNote('μ', 3, 2, 19), 'M  the median binds for 3 of 19 classes · 2 of 19 have their own μ(c)');
+  const session = open();
+  const controls = new Controls(session);
+  session.setRule({ nuOverrides: { 0: 0.2, 1: 0.3 } }); // as Pareto does
+  controls.draw();
+  assert.deepEqual([controls.nu.note.hidden, controls.nu.note.textContent], [false, 'ν* moves 0 of 2 classes: 2 have their own ν(c)']);
+  assert.match(controls.nu.note.title, /override is cleared/);
+  session.setRule({ nuOverrides: {} });
+  controls.draw();
+  assert.equal(controls.nu.note.hidden, true);
 });
