@@ -115,8 +115,16 @@ export class ExportScreen {
     const filtered = session.filteredOrder;
     this.set.replaceChildren(el('option', { value: 'all' }, `all ${session.info.num_done} images`),
       ...(filtered && filtered.length < session.info.num_images ? [el('option', { value: 'filter' }, `the ${filtered.length} filtered images (${session.filter || 'brushed'})`)] : []),
-      el('option', { value: 'image' }, `the image on screen (#${session.index})`), el('option', { value: 'judged' }, 'images with verdicts'));
+      this.screenImage(), el('option', { value: 'judged' }, 'images with verdicts'));
     this.set.value = [...this.set.options].some((o) => o.value === chosen) ? chosen : 'all';
+    if (this.set.value !== chosen) this.changed(); // what was counted for the other images is void
+  }
+
+  /** The image on screen as a choice, but for an own one: it is in no set, and no export has a name for it. */
+  screenImage() {
+    const { index } = this.session;
+    if (typeof index === 'number') return el('option', { value: 'image' }, `the image on screen (#${index})`);
+    return el('option', { value: 'own', disabled: true }, 'not the image on screen: an own image is not in the set');
   }
 
   async loadRecipes() {

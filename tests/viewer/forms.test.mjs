@@ -190,3 +190,17 @@ test('a slider that moves few classes, or none, says what holds the others', () 
   controls.draw();
   assert.equal(controls.nu.note.hidden, true);
 });
+
+test('an own image on screen is not offered for export, and the counts of a dry run go with the choice', async () => {
+  const session = open({ startExport: async () => ({ num_files: 1, num_images: 1, num_bytes: 9, first: 'a.png' }) });
+  const screen = exportOf(session);
+  screen.fillSets();
+  screen.set.value = 'image';
+  await screen.start(true);
+  assert.match(screen.preview.textContent, /Would write 1 files/);
+  session.index = 'u2355b1ef7275';
+  session.emit('image');
+  assert.deepEqual([screen.set.value, screen.set.options.filter((o) => o.disabled).map((o) => o.textContent)], ['all', ['not the image on screen: an own image is not in the set']]);
+  assert.doesNotMatch(screen.preview.textContent, /Would write/);
+  assert.equal(await screen.images(), null);
+});
