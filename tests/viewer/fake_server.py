@@ -195,7 +195,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         body = self.body()
         key = f"{abs(hash(json.dumps(body, sort_keys=True))):016x}"
-        self.state.recipes[key] = {**body, "id": key, "name": body.get("name") or body.get("default_name", ""), "mask": ""}
+        self.state.recipes[key] = {
+            **body,
+            "id": key,
+            "name": body.get("name") or body.get("default_name", ""),
+            "mask": "",
+        }
         self.json(self.state.recipes[key])
 
     def do_DELETE(self) -> None:
