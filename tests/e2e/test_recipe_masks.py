@@ -51,7 +51,7 @@ def test_a_recipe_brings_its_mask_back_and_is_told_from_one_without(
     page.keyboard.press("Escape")
     audit.get_by_role("button", name=re.compile("drop", re.IGNORECASE)).first.click()
     expect(audit.get_by_text("1 of")).to_be_visible(timeout=WAIT)
-    audit.get_by_label("Put these verdicts into recipes as a mask").check()
+    audit.get_by_label("Put your verdicts into recipes as a mask").check()
     expect(audit.get_by_role("button", name="Save", exact=True)).to_be_visible(timeout=WAIT)
     save_as(page, "audit", "masked")
 
@@ -71,7 +71,7 @@ def test_a_recipe_brings_its_mask_back_and_is_told_from_one_without(
         ("masked", 0.11, 1), ("masked", 0.4, 1), ("plain", 0.4, 0),
     ]  # fmt: skip
     page.get_by_role("tab", name="Audit").click()
-    expect(audit.get_by_label("Put these verdicts into recipes as a mask")).to_be_checked(timeout=WAIT)
+    expect(audit.get_by_label("Put your verdicts into recipes as a mask")).to_be_checked(timeout=WAIT)
     page.get_by_role("tab", name="Export").click()
     export = page.locator("#esl-screen-export")
     expect(export.get_by_label("Recipe", exact=True).locator("option", has_text="with 1 verdict of me")).to_have_count(

@@ -103,7 +103,7 @@ test('verdicts after the save are a change of a recipe with a mask, and of no ot
 
 test('the box on Audit follows the mask, and says whose it is where it is another’s', () => {
   const session = sessionOf();
-  const side = new AuditSide({ session, user: 'ada' });
+  const side = new AuditSide({ session, user: 'ada', drawn: { direction: 'ssl_only' } });
   session.on('mask', () => side.drawMask());
   assert.equal(side.mask.checked, false);
   setMask(session, { users: ['ada'] });
