@@ -15,10 +15,12 @@ from esl.errors import ConfigError, EslError
 from esl.pipelines.launching import Launch, Plan, plan_launch, resume_launch
 from esl.pipelines.queue import QueueConfig, QueueWorker
 from esl.pipelines.run_table import RunTable
-from esl.store.job_queue import ACTIVE, Job
+from esl.store.job_queue import ACTIVE, Job, JobState
 from esl.store.runs import experiment_of
 
 TICK_SECONDS = 1.0
+_ENDED_EARLY: tuple[JobState, ...] = ("stopped", "failed", "crashed")
+"""States of jobs that stand in the table without a run."""
 _log = logging.getLogger(__name__)
 
 
@@ -74,28 +76,34 @@ class RunDesk:
         known = [job for job in self.worker.queue.jobs() if job.job_id == launch.job_id]
         if known:
             return known[0]
-        job = self.worker.submit(self.plan(launch).job(launch))
-        self.tick()
-        return job
+        return self._queue(self.plan(launch).job(launch))
 
     def resume(self, name: str, job_id: str, user: str) -> Job:
         """Queue an ended run to go on from its last checkpoint; a stage with its whole experiment.
+
+        A start that never became a run begins once more.
 
         Raises:
             DataError: no such run.
             ConfigError: it is active already, or needs devices that this server lacks.
         """
+        last = self._last_job(name)
+        if last is not None and not (self.runs_dir / last.run / "config.json").exists():
+            return self._queue(self._again(name, job_id, user))
         run = self.table.run(name)
         if experiment_of(name) != name:
             job = self._again(experiment_of(name), job_id, user)
         else:
-            job = resume_launch(run.path, job_id, devices=self.devices, last=self._last_job(name), user=user)
+            job = resume_launch(run.path, job_id, devices=self.devices, last=last, user=user)
+        return self._queue(job)
+
+    def _queue(self, job: Job) -> Job:
         job = self.worker.submit(job)
         self.tick()
         return job
 
     def _again(self, experiment: str, job_id: str, user: str) -> Job:
-        """The command of an experiment once more: it skips what is done."""
+        """The command of an experiment, or of a start that failed, once more: it skips what is done."""
         last = self._last_job(experiment)
         if last is None:
             raise ConfigError(f"{experiment} was begun in a shell; the same command there goes on with it.")
@@ -120,7 +128,7 @@ class RunDesk:
         return self.worker.stop(active[0].job_id, is_kill=is_kill)
 
     def delete(self, name: str) -> None:
-        """Move a run that nobody works on to the trash, a stage with its whole experiment.
+        """Move a run that nobody works on to the trash, a stage with its whole experiment; its jobs leave the table.
 
         Raises:
             DataError: no such run.
@@ -131,13 +139,19 @@ class RunDesk:
             raise ConfigError(
                 f"A run must be out of the queue before it is deleted; {active[0].run} is {active[0].state}. Stop it first."
             )
-        self.table.delete(name)
+        ended = [job for job in self.worker.queue.jobs(_ENDED_EARLY) if job.run == experiment_of(name)]
+        if not ended or (self.runs_dir / ended[0].run).exists():  # a start without a folder left its job alone
+            self.table.delete(name)
+        for job in ended:
+            self.worker.queue.set_state(job.job_id, "removed", "Its run was deleted.", only_from=_ENDED_EARLY)
 
     def rows(self) -> list[dict[str, Any]]:
         """The runs table, with runs that only wait in the queue so far."""
         rows = self.table.rows()
         # The newest of each run counts; places in the queue, which the jobs come by, begin anew whenever nobody waits.
-        jobs = {job.run: job for job in sorted(self.worker.queue.jobs(), key=lambda job: job.created)}
+        # One that was taken out of the queue changed nothing: the run stands as it did before.
+        there = [job for job in self.worker.queue.jobs() if job.state != "removed"]
+        jobs = {job.run: job for job in sorted(there, key=lambda job: job.created)}
         # An experiment has one job for all its stages: it stands with the one that began last.
         newest: dict[str, dict[str, Any]] = {}
         for row in sorted(rows, key=lambda row: row.get("started", 0.0)):
@@ -148,7 +162,7 @@ class RunDesk:
         rows += [
             {"name": job.run, "state": job.state, "problem": "", "job": job_to_json(job), "message": job.message}
             for job in jobs.values()
-            if job.run not in newest and job.state not in ("removed", "done")
+            if job.run not in newest and job.state != "done"
         ]
         return rows
 

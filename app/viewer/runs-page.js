@@ -6,7 +6,7 @@ import { freshId } from './runs-api.js';
 import { ask } from './runs-dialog.js';
 import { RoundStrip, RunSamples } from './runs-samples.js';
 import { RunSeries, smooth } from './runs-series.js';
-import { ACTIVE, RESUMABLE, adviceFor, configDiff, flatten, messageOf, showDuration, showRate, showShare, showValue, showWhen, stateOf, toneOf } from './runs-words.js';
+import { ACTIVE, RESUMABLE, adviceFor, beginningOf, configDiff, flatten, hasBegun, messageOf, showDuration, showRate, showShare, showValue, showWhen, stateOf, toneOf } from './runs-words.js';
 
 const GRACE_MS = 10_000;
 const DETAIL_MS = 5_000; // checkpoints and samples of a run that goes on
@@ -44,11 +44,13 @@ export class RunPage {
         el('label', { class: 'esl-smooth' }, 'Smooth the losses', this.smoothing), el('div', { class: 'esl-runboxes' }, Object.values(this.boxes))));
   }
 
-  async open(name) {
+  /** @param row what is known of the run, if anything */
+  async open(name, row = null) {
     this.name = name;
     this.series = new RunSeries();
     this.detail = null;
     this.row = null;
+    this.key = '';
     setText(this.title, name);
     // Nothing of the run that was shown before may be read as this one's while its row is on the way.
     setText(this.chip, '');
@@ -62,6 +64,7 @@ export class RunPage {
     this.rounds.set([]);
     this.boxes.rounds.hidden = true;
     this.drawCurves();
+    if (row) this.update(row);
     await this.refresh(true);
   }
 
@@ -79,17 +82,19 @@ export class RunPage {
     this.chip.dataset.tone = toneOf(state);
     this.bar.style.width = `${row.steps > 0 ? (100 * row.step) / row.steps : 0}%`;
     const running = state === 'running' ? [showRate(row.rate), row.eta_seconds > 0 ? `${showDuration(row.eta_seconds)} left` : '', row.phase] : [];
-    setText(this.facts, [row.steps > 0 ? `step ${row.step} of ${row.steps}` : 'no step yet', ...running, row.miou >= 0 ? `mIoU ${showShare(row.miou)}` : '', row.preset, row.seed !== undefined ? `seed ${row.seed}` : '', row.device, row.precision, row.host, row.started ? `since ${showWhen(row.started)}` : ''].filter(Boolean).join(' · '));
+    const isBegun = hasBegun(row);
+    setText(this.facts, isBegun ? [row.steps > 0 ? `step ${row.step} of ${row.steps}` : 'no step yet', ...running, row.miou >= 0 ? `mIoU ${showShare(row.miou)}` : '', row.preset, row.seed !== undefined ? `seed ${row.seed}` : '', row.device, row.precision, row.host, row.started ? `since ${showWhen(row.started)}` : ''].filter(Boolean).join(' · ') : beginningOf(row));
     const asked = this.stopAsked.get(row.name);
     const isStopping = state === 'stopping' || (asked && ACTIVE.has(state));
     const said = messageOf(row);
     setText(this.message, isStopping ? 'Stopping: it saves a checkpoint first.' : said);
     setFlag(this.message, 'is-bad', toneOf(state) === 'bad');
-    setText(this.advice, adviceFor(said) || (state === 'stopped' ? 'Saved. Resume goes on exactly where it stopped.' : ''));
+    setText(this.advice, adviceFor(said) || (state === 'stopped' && isBegun ? 'Saved. Resume goes on exactly where it stopped.' : ''));
     const hasJob = row.job && ACTIVE.has(row.job.state);
     this.buttons.stop.hidden = !ACTIVE.has(state) || isStopping || !hasJob;
     this.buttons.kill.hidden = !(isStopping && asked && Date.now() - asked > GRACE_MS);
-    this.buttons.resume.hidden = !RESUMABLE.has(state) || hasJob || row.started === undefined;
+    this.buttons.resume.hidden = !RESUMABLE.has(state) || hasJob || Boolean(row.problem);
+    setText(this.buttons.resume, isBegun ? 'Resume' : 'Start again');
     this.buttons.remove.hidden = ACTIVE.has(state);
     this.buttons.clone.hidden = !row.preset;
     if (!ACTIVE.has(state)) this.stopAsked.delete(row.name);
@@ -100,23 +105,27 @@ export class RunPage {
     const { name, runs } = this;
     const isCurrent = () => this.name === name;
     try {
-      const after = this.series.next;
-      const metrics = await runs.metrics(name, after);
-      if (!isCurrent()) return;
-      if (this.series.take(metrics, after) || isFirst) this.drawCurves();
-      const key = `${this.row?.state}|${this.row?.miou}|${this.row?.phase}`;
-      const isOld = ACTIVE.has(this.row?.state) && Date.now() - (this.readAt ?? 0) > DETAIL_MS;
-      if (isFirst || isOld || key !== this.key) await this.readDetail(isCurrent);
-      this.key = key;
-      const { lines } = await runs.log(name, 200);
+      if (!this.row || hasBegun(this.row)) await this.readNumbers(isCurrent, isFirst);
+      // One that waits has no folder yet.
+      const { lines } = this.row?.state === 'queued' && !hasBegun(this.row) ? { lines: [] } : await runs.log(name, 200);
       if (!isCurrent()) return;
       const atEnd = this.log.scrollTop + this.log.clientHeight > this.log.scrollHeight - 20;
       setText(this.log, lines.join('\n') || 'nothing yet');
       if (atEnd || isFirst) this.log.scrollTop = this.log.scrollHeight;
     } catch (error) {
-      if (isCurrent() && error.status !== 400) setText(this.advice, error.message);
-      else if (isCurrent()) setText(this.facts, 'This run has not begun: it waits in the queue.');
+      if (isCurrent()) setText(this.advice, error.message);
     }
+  }
+
+  async readNumbers(isCurrent, isFirst) {
+    const after = this.series.next;
+    const metrics = await this.runs.metrics(this.name, after);
+    if (!isCurrent()) return;
+    if (this.series.take(metrics, after) || isFirst) this.drawCurves();
+    const key = `${this.row?.state}|${this.row?.miou}|${this.row?.phase}`;
+    const isOld = ACTIVE.has(this.row?.state) && Date.now() - (this.readAt ?? 0) > DETAIL_MS;
+    if (isFirst || isOld || key !== this.key) await this.readDetail(isCurrent);
+    this.key = key;
   }
 
   async readDetail(isCurrent) {

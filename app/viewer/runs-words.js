@@ -35,6 +35,20 @@ export function adviceFor(message) {
   return ADVICE.find(([pattern]) => pattern.test(message ?? ''))?.[1] ?? '';
 }
 
+/** Whether a run wrote its first words; before that, or where its start failed, only its job and its log tell of it. */
+export function hasBegun(row) {
+  return row.started !== undefined || Boolean(row.problem);
+}
+
+/** Where a run stands that has not begun. */
+export function beginningOf(row) {
+  const state = stateOf(row);
+  if (state === 'queued') return 'This run has not begun: it waits in the queue.';
+  const isExtraction = / extract /.test(row.job?.command ?? '');
+  if (ACTIVE.has(state)) return isExtraction ? 'It predicts image after image.' : 'It is started: its data is looked at before the first step.';
+  return isExtraction ? 'It ended before it was done; the log says why.' : 'It ended before its first step; the log says why.';
+}
+
 /** What a run says of how it ended, in one text. */
 export function messageOf(row) {
   return row.problem || row.message || row.job?.message || '';

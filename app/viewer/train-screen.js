@@ -74,8 +74,9 @@ export class TrainScreen {
     this.table.set(answer.runs);
     this.queue.set(answer.queue);
     this.form.setServer(answer);
-    const row = answer.runs.find((r) => r.name === this.page.name);
-    if (row) this.page.update(row);
+    const row = this.rowOf(this.page.name);
+    if (row && row.name !== this.page.name) this.show(row.name);
+    else if (row) this.page.update(row);
     this.notice(answer.queue);
     this.context.onrows?.(answer.runs);
   }
@@ -114,18 +115,22 @@ export class TrainScreen {
     if (kind.id === 'extract') this.extracting.set(job.job, { run: job.run, rule });
     this.context.say(`${job.run} is ${job.state === 'running' ? 'running' : 'queued'}.`);
     // Shown at once: whoever goes elsewhere while the table is read again must not be brought back.
-    if (kind.id !== 'extract') this.show(job.run);
+    if (kind.id !== 'extract') this.show(job.run, { name: job.run, state: job.state, job });
     await this.poll();
     this.again();
   }
 
-  show(name) {
+  /** The row of a run; that of the newest stage where an experiment is named, as its job is. */
+  rowOf(name) {
+    return this.rows?.find((r) => r.name === name) ?? this.rows?.find((r) => name && r.job?.run === name);
+  }
+
+  /** @param row what is known of a run that is not in the table yet */
+  show(name, row = this.rowOf(name)) {
     this.overview.hidden = Boolean(name);
-    this.table.mark(name);
+    this.table.mark(row?.name ?? name);
     if (name) {
-      const row = this.rows?.find((r) => r.name === name);
-      this.page.open(name);
-      if (row) this.page.update(row);
+      this.page.open(row?.name ?? name, row);
     } else {
       this.page.close();
       this.readTrash();

@@ -18,7 +18,7 @@ from esl.errors import ConfigError, DataError
 from esl.files import PARTIAL_SUFFIX
 from esl.pipelines.samples import PHOTO, sample_name, sample_steps
 from esl.store.predictions import MANIFEST_NAME
-from esl.store.runs import RunDirectory, experiment_of, find_run, runs_in
+from esl.store.runs import RunDirectory, experiment_of, find_folder, find_run, runs_in
 
 TRASH = ".trash"
 """Folder below the runs folder that deleted runs move to."""
@@ -114,20 +114,20 @@ class RunTable:
         return path
 
     def log_tail(self, name: str, num_lines: int = 200) -> list[str]:
-        """The last lines of a run's log."""
-        return _tail(self.run(name).log_path, num_lines)
+        """The last lines of a run's log; of a start that never became a run too: they say why."""
+        return _tail(find_folder(self.root, name).log_path, num_lines)
 
     def delete(self, name: str) -> Path:
-        """Move a run that is not active to the trash, a stage with its whole experiment; nothing is lost before the trash
-        is emptied.
+        """Move a run that is not active to the trash, a stage with its whole experiment, or what a start left that never
+        became a run; nothing is lost before the trash is emptied.
 
         Raises:
             DataError: no such run.
             ConfigError: it runs.
         """
-        self.run(name)
+        folder = find_folder(self.root, name)
         whole = self._whole(name)
-        for other, run in runs_in(whole):
+        for other, run in runs_in(whole) or [(name, folder)]:
             if run.status().state in ("running", "stopping"):
                 raise ConfigError(f"A run must be stopped before it is deleted; {other} is running.")
         trash = self.root / TRASH

@@ -92,6 +92,14 @@ class RunDirectory:
         """Whether a run was ever started here."""
         return self.config_path.is_file()
 
+    @property
+    def is_unbegun(self) -> bool:
+        """Whether there is only what a start leaves before its run begins, or an experiment without a stage."""
+        if self.exists or not self.path.is_dir():
+            return False
+        others = [p.name for p in self.path.iterdir() if p.name not in _BEFORE_ITS_CONFIG and not is_partial(p)]
+        return not others or (EXPERIMENT_FILE in others and not _stages(self.path))
+
     def create(self) -> "RunDirectory":
         """Make the folder.
 
@@ -215,6 +223,19 @@ def find_run(root: Path | str, name: str) -> RunDirectory:
     if Path(name).name != name or name.startswith(".") or not run.exists:
         raise DataError(f"A run must be in {root}; there is none called {name!r}.")
     return run
+
+
+def find_folder(root: Path | str, name: str) -> RunDirectory:
+    """The run that `list_runs` calls `name`, or the folder below `root` of a start that never became a run.
+
+    Raises:
+        DataError: there is neither.
+    """
+    if name and Path(name).name == name and not name.startswith("."):
+        folder = RunDirectory(safe_join(root, name))
+        if folder.is_unbegun:
+            return folder
+    return find_run(root, name)
 
 
 def experiment_of(name: str) -> str:

@@ -24,6 +24,7 @@ class TinyNode {
   }
 
   addEventListener(name, run) { this.listeners[name] = run; }
+  getContext() { return null; } // what is not laid out is not drawn
   focus() { document.activeElement = this; }
   blur() { document.activeElement = null; }
   get firstChild() { return this.children[0] ?? null; }

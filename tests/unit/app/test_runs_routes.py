@@ -17,7 +17,7 @@ from app.routes.answers import add_error_answers
 from app.routes.runs import router
 from app.run_desk import RunDesk
 from esl.config import config_to_json
-from esl.files import write_json
+from esl.files import write_bytes, write_json
 from esl.images.writing import write_png
 from esl.presets import preset
 from esl.store.job_queue import Job
@@ -200,6 +200,38 @@ def test_a_run_shows_its_newest_job_wherever_that_stood_in_the_queue(
     queue.add(Job(job_id="new", run="a", argv=("x",)))  # first in an empty queue
     (row,) = [row for row in answer(client.get("/runs"))["runs"] if row["name"] == "a"]
     assert (row["job"]["job"], row["job"]["state"]) == ("new", "queued")
+
+
+@pytest.mark.parametrize("left", [("run.lock",), ("experiment.json", "round_0/run/run.lock"), ()])
+def test_a_start_that_failed_has_a_log_starts_again_and_is_deleted(
+    client: TestClient, desk: RunDesk, monkeypatch: pytest.MonkeyPatch, left: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(desk, "tick", lambda: None)
+    queue = desk.worker.queue
+    queue.add(Job(job_id="first", run="a", argv=("python", "-m", "esl", "x")))
+    queue.set_state("first", "failed", "no labels")
+    if left:
+        for name in ("exit_code", "log.txt", *left):
+            write_bytes(desk.runs_dir / "a" / name, b"no labels\n")
+        assert answer(client.get("/runs/a/log"))["lines"] == ["no labels"]
+    assert client.get("/runs/a").status_code == 400
+    again = answer(client.post("/runs/a/resume", json={"id": "second"}))
+    assert (again["run"], again["command"], again["state"]) == ("a", "-m esl x", "queued")
+    assert client.delete("/runs/a").status_code == 400
+    desk.worker.stop("second")
+    assert [r["state"] for r in answer(client.get("/runs"))["runs"]] == ["failed"]
+    trashed = answer(client.delete("/runs/a"))["trash"]
+    assert [t["name"].split(".")[0] for t in trashed] == (["a"] if left else [])
+    assert answer(client.get("/runs"))["runs"] == []
+    assert client.delete("/runs/a").status_code == 400
+
+
+def test_a_stopped_run_leaves_no_row_behind_in_the_table(client: TestClient, desk: RunDesk) -> None:
+    make_run(desk, "a")
+    desk.worker.queue.add(Job(job_id="j", run="a", argv=("x",)))
+    desk.worker.queue.set_state("j", "stopped")
+    answer(client.delete("/runs/a"))
+    assert answer(client.get("/runs"))["runs"] == []
 
 
 @pytest.mark.parametrize("name", ["a", "e~round_0"])

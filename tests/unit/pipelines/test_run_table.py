@@ -111,6 +111,30 @@ def test_deleting_moves_to_a_trash_that_can_be_emptied(tmp_path: Path) -> None:
     assert table.trash() == []
 
 
+def test_only_what_a_start_leaves_is_deleted_without_a_run(tmp_path: Path) -> None:
+    for name, files in {
+        "start": ["log.txt", "run.lock"],
+        "data": ["log.txt", "photo.png"],
+        "e": ["experiment.json"],
+    }.items():
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_text("why\n")
+    table = RunTable(tmp_path)
+    assert table.log_tail("start") == ["why"]
+    for name in ("data", "", ".", ".."):
+        with pytest.raises(DataError):
+            table.delete(name)
+    make_run(tmp_path, "e/round_0/run")
+    with pytest.raises(DataError):
+        table.delete("e")  # it has a stage, which names it
+    RunDirectory(tmp_path / "start").write_status(RunStatus(state="running"))
+    with pytest.raises(ConfigError, match="start is running"):
+        table.delete("start")
+    (tmp_path / "start" / "status.json").unlink()
+    assert (table.delete("start") / "log.txt").is_file()
+
+
 def test_comparison_shows_what_differs_and_nothing_else(tmp_path: Path) -> None:
     make_run(tmp_path, "a", seed=1)
     make_run(tmp_path, "b", seed=2)
