@@ -8,7 +8,7 @@ import { AdvancedFields } from './train-advanced.js';
 import { DataCheck, splitsOf } from './train-check.js';
 import { coverageNote } from './train-coverage.js';
 import { KINDS, MAIN_FIELDS, advancedFields, changedValues, faultOf, freeName, nameFault, screenNote, secondsPerStep, showField, withSchedule } from './train-fields.js';
-import { CRITERIA, Field, choiceInput, copyBlock, fieldFor, textInput } from './train-inputs.js';
+import { CRITERIA, Field, choiceInput, copyBlock, fieldFor, presetGroups, textInput } from './train-inputs.js';
 
 const LABEL_FIELDS = new Set(['criterion', 'nu_star', 'mu_star', 'portion'].map((name) => `pseudo_labels.${name}`));
 const PORTION = 'pseudo_labels.portion';
@@ -54,13 +54,7 @@ export class TrainForm {
 
   async load() {
     const [{ presets }, found] = await Promise.all([this.runs.presets(), this.context.api.found().catch(() => ({ checkpoints: [], datasets: [], roots: [] }))]);
-    const groups = new Map();
-    for (const p of presets) {
-      const cut = p.name.indexOf(`_${p.method}`);
-      const group = cut > 0 ? p.name.slice(0, cut) : 'other';
-      groups.set(group, [...(groups.get(group) ?? []), el('option', { value: p.name }, p.name)]);
-    }
-    this.preset.control.replaceChildren(...[...groups].map(([label, options]) => el('optgroup', { label }, options)));
+    this.preset.control.replaceChildren(...presetGroups(presets));
     const fill = (n, values) => this.lists[n].replaceChildren(...values.map((value) => el('option', { value })));
     fill(0, found.checkpoints.map((c) => c.path));
     fill(1, found.datasets);
@@ -165,6 +159,12 @@ export class TrainForm {
     return this.texts[path] ?? (field ? showField(field) : '');
   }
 
+  /** The store that self-training takes its labels from: a recipe's labels are those of the store that lends its medians. */
+  get labelSid() {
+    const session = this.kind.id === 'self' ? this.context.session() : null;
+    return (this.isBalanced ? session?.sid : session?.medianSid) ?? '';
+  }
+
   /** Body of POST /runs and /runs/check. */
   body(recipe = '') {
     const { isBalanced, kind } = this;
@@ -173,7 +173,7 @@ export class TrainForm {
     for (const path of LABEL_FIELDS) if (path === PORTION ? !isBalanced : kind.id === 'self') delete values[path];
     const count = Number(this.numDevices.value);
     return {
-      id: this.id, run: this.name.value.trim(), kind: this.kind.job, preset: isExtract ? '' : this.preset.value, values, recipe, sid: kind.id === 'self' && isBalanced ? this.context.session()?.sid ?? '' : '',
+      id: this.id, run: this.name.value.trim(), kind: this.kind.job, preset: isExtract ? '' : this.preset.value, values, recipe, sid: this.labelSid,
       data_root: this.dataRoot.value.trim(), checkpoint: isExtract ? this.checkpoint.value.trim() : '', dataset: isExtract ? this.dataset.value.trim() : '', split: isExtract ? this.split.value.trim() : '',
       rounds: this.kind.id === 'whole' && Number.isInteger(Number(this.rounds.value)) ? Number(this.rounds.value) : 1, criterion: this.criterion.value,
       device: this.device.value, launcher: this.launcher.value === 'local' && count > 1 ? 'torchrun' : this.launcher.value,

@@ -42,6 +42,17 @@ export function choiceInput(choices, onchange) {
 
 export const CRITERIA = Object.freeze({ entropy: 'ESL (entropy)', max_prob: 'SSL (probability)', class_balanced: 'CBST (class-balanced)' });
 
+/** The presets as choices, those of one benchmark together. */
+export function presetGroups(presets) {
+  const groups = new Map();
+  for (const { name, method } of presets) {
+    const cut = name.indexOf(`_${method}`);
+    const group = cut > 0 ? name.slice(0, cut) : 'other';
+    groups.set(group, [...(groups.get(group) ?? []), el('option', { value: name }, name)]);
+  }
+  return [...groups].map(([label, options]) => el('optgroup', { label }, options));
+}
+
 /** The input for a field of a preset. */
 export function inputFor(field, onchange) {
   if (field.kind === 'switch') return el('input', { type: 'checkbox', checked: field.value, onchange });

@@ -14,6 +14,7 @@ from esl.config import TrainConfig, config_from_json, config_to_json
 from esl.config.form import command_flags, form_fields, with_values
 from esl.errors import ConfigError, EslError
 from esl.files import read_json
+from esl.pipelines.label_store import store_faults, store_of_recipe
 from esl.pipelines.resources import Resources, resources_for
 from esl.presets import preset, with_data_root
 from esl.store.job_queue import Job, Launcher, devices_from
@@ -42,7 +43,8 @@ class Launch:
     recipe: str = ""
     """Path of the recipe to train on."""
     store: str = ""
-    """Store to take class-balanced labels from, which no recipe holds; looked up by the server, never typed."""
+    """Store whose labels to train on: those of `recipe`, or class-balanced ones, which no recipe holds; looked up by the
+    server, never typed."""
     checkpoint: str = ""
     dataset: str = ""
     split: str = ""
@@ -112,6 +114,9 @@ def plan_launch(
                 faults.setdefault(name, "must be given")
         return Plan(argv=_esl(argv), config={}, faults=faults)
     config = _config(launch, roots, faults)
+    store = launch.store or (store_of_recipe(launch.recipe) if launch.recipe else "")
+    if config is not None and store:
+        faults.update(store_faults(config, store))
     base = _base(launch)
     flags = command_flags(base, config) if base is not None and config is not None else []
     verb = "train" if launch.kind == "train" else "self-train"
@@ -189,6 +194,9 @@ def _config(launch: Launch, roots: Sequence[Path], faults: dict[str, str]) -> Tr
         faults["preset"] = "must be one of the presets"
         return None
     good = base if not launch.data_root else with_data_root(base, launch.data_root)
+    if (launch.recipe or launch.store) and not good.target:
+        faults["preset"] = "must have target images for the pseudo-labels; this one has none"
+        return None
     if launch.recipe:
         # The recipe itself decides; what the form named it by is what tables call the run.
         criterion: Any = "max_prob" if launch.criterion == "max_prob" else "entropy"
@@ -196,7 +204,7 @@ def _config(launch: Launch, roots: Sequence[Path], faults: dict[str, str]) -> Tr
             good.pseudo_labels, criterion=criterion, spatial_prior=Path(), source="recipe", path=Path(launch.recipe)
         )
         good = replace(good, pseudo_labels=labels)
-    if launch.store:
+    elif launch.store and launch.criterion == "class_balanced":
         labels = replace(good.pseudo_labels, source="store", path=Path(launch.store), criterion="class_balanced")
         good = replace(good, pseudo_labels=labels)
     try:

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RunPage } from '../../app/viewer/runs-page.js';
+import { TrainForm } from '../../app/viewer/train-form.js';
 import { settle } from './made.mjs';
-import { openTinyPage } from './tiny-page.mjs';
+import { openTinyPage, press } from './tiny-page.mjs';
 
 openTinyPage();
 globalThis.ResizeObserver ??= class { observe() {} };
@@ -42,4 +43,34 @@ test('a run that gets ready does not wait in the queue, one that waits does', as
   await settle();
   assert.match(page.facts.textContent, /It is started/);
   assert.deepEqual([asked, page.log.textContent], [['log'], 'no labels']);
+});
+
+const FIELDS = [{ path: 'steps', kind: 'integer', value: 10, choices: [], help: '' }, { path: 'target.split', kind: 'text', value: 'train', choices: [], help: '' }];
+
+/** A form whose server answers `routes`; its presets are read. */
+async function formOf({ session = null, ...routes } = {}) {
+  const runs = { presets: async () => ({ presets: [{ name: 'demo_advent', method: 'advent' }] }), preset: async () => ({ fields: FIELDS }), check: async () => ({ command: '', config: {}, faults: {}, resources: null }), ...routes };
+  const form = new TrainForm({ runs, api: { found: async () => ({ checkpoints: [], datasets: [], roots: [] }) }, session: () => session, say() {}, onstarted() {} });
+  await form.load();
+  return form;
+}
+
+const stop = (form) => { clearTimeout(form.timer); clearTimeout(form.check.timer); };
+
+test('self-training asks about the store that its labels are of, and what is wrong stands in the form', async () => {
+  const session = { sid: 'val', medianSid: 'train', user: '', info: { name: 'val' }, rule: { nuStar: 0.1, muStar: 0.9 }, classBalanced: { portion: 0.2 } };
+  const asked = [];
+  const form = await formOf({ session, check: async (body) => {
+    asked.push(body.sid);
+    return { command: '', config: {}, faults: { 'target.split': 'must be val' }, resources: null };
+  } });
+  form.name.value = 'a';
+  await form.ask();
+  press(form.root, 'Self-train on themwith the thresholds on screen');
+  await form.ask();
+  form.criterion.value = 'class_balanced';
+  await form.ask();
+  assert.deepEqual(asked, ['', 'train', 'val']);
+  assert.deepEqual([form.whole.textContent, form.go.disabled], ['target.split must be val', true]);
+  stop(form);
 });

@@ -3,16 +3,21 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from esl.classes import CITYSCAPES_19
 from esl.cli.self_train import SelfTrainArguments
 from esl.cli.train import TrainArguments
 from esl.config import config_from_json, config_to_json
 from esl.errors import ConfigError
 from esl.files import read_json, write_json
+from esl.images import write_png
 from esl.pipelines.launching import Launch, Plan, plan_launch, resume_launch
 from esl.presets import PRESETS, preset
 from esl.store.job_queue import Job, Launcher
+from esl.store.predictions import PredictionStore, StoreManifest
+from esl.store.recipes import Recipe, save_recipe
 
 LAUNCH = Launch(
     job_id="j", run="demo-1", preset="demo_source_only", values={"steps": "50", "schedule_steps": 50, "seed": 3}
@@ -49,6 +54,60 @@ def test_a_recipe_and_a_data_root_reach_the_config(tmp_path: Path) -> None:
     config = parsed(plan(launch, tmp_path).argv).config
     assert (config.pseudo_labels.source, config.pseudo_labels.path) == ("recipe", recipe)
     assert config.source.root == tmp_path
+
+
+def labelled_store(
+    folder: Path, dataset: str, split: str, ids: tuple[str, ...] = ("a.png", "b.png"), done: int = 2
+) -> str:
+    manifest = StoreManifest(
+        dataset=dataset, split=split, class_set=CITYSCAPES_19, image_ids=ids, map_size=(4, 8), logits_shape=(19, 2, 4)
+    )
+    with PredictionStore.create(folder, manifest) as store:
+        for image_id in ids[:done]:
+            store.write(image_id, np.zeros((19, 2, 4), np.float32))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("held", "values", "faults"),
+    [
+        (("demo", "target_val"), {}, {"target.split": "target_val: the store holds it, not demo target_train"}),
+        (("demo", "target_val"), {"target.split": "target_val"}, {}),
+        (("demo", "target_train"), {}, {}),
+        (("camvid", "dusk_train"), {}, {"target.dataset": "camvid with split dusk_train"}),
+    ],
+)
+@pytest.mark.parametrize("by", ["store", "class-balanced", "recipe"])
+def test_labels_come_from_a_store_of_the_targets_images(
+    tmp_path: Path, held: tuple[str, str], values: dict[str, str], faults: dict[str, str], by: str
+) -> None:
+    launch = Launch(job_id="j", run="r", preset="demo_source_only", values=values)
+    store = labelled_store(tmp_path / "s", *held)
+    recipe = save_recipe(tmp_path, Recipe(store="0" * 64, store_path=store))
+    change = {"store": {"store": store}, "recipe": {"recipe": str(recipe)}}
+    change["class-balanced"] = {"store": store, "criterion": "class_balanced"}
+    said = plan(replace(launch, **change[by]), tmp_path).faults  # type: ignore[arg-type]
+    assert said.keys() == faults.keys()
+    assert all(text in said[key] for key, text in faults.items())
+
+
+def test_labels_come_from_a_whole_store_for_a_preset_with_a_target(tmp_path: Path) -> None:
+    part = labelled_store(tmp_path / "part", "demo", "target_train", done=1)
+    launch = Launch(job_id="j", run="r", preset="demo_advent", store=part)
+    assert "1 of 2 images" in plan(launch, tmp_path).faults[""]
+    assert "none" in plan(replace(launch, preset="camvid_day_source_only"), tmp_path).faults["preset"]
+    assert "camvid11" in plan(replace(launch, preset="camvid_day_dusk_advent"), tmp_path).faults["class_set"]
+
+
+def test_a_store_that_names_its_images_otherwise_may_label_them_all_the_same(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_png(tmp_path / "data" / "images" / f"{name}.png", np.zeros((8, 16, 3), np.uint8))
+    values = {"target.dataset": "folder", "target.split": "all"}
+    launch = Launch(job_id="j", run="r", preset="demo_advent", values=values, data_root=str(tmp_path / "data"))
+    whole = labelled_store(tmp_path / "s", "own", "")
+    assert plan(replace(launch, store=whole), tmp_path).faults == {}
+    part = labelled_store(tmp_path / "t", "own", "", ids=("a.png",))
+    assert "target.dataset" in plan(replace(launch, store=part), tmp_path).faults
 
 
 @pytest.mark.parametrize(
