@@ -30,9 +30,9 @@ export class DataCheck {
 
   /** Look at some splits soon; the last call wins. */
   ask(splits) {
-    clearTimeout(this.timer);
     const key = JSON.stringify(splits);
-    if (key === this.key) return;
+    if (key === this.key) return; // asked already, or about to be: typing elsewhere changes nothing
+    clearTimeout(this.timer);
     this.key = key;
     this.onproblem('');
     this.timer = setTimeout(() => this.look(splits, key), 700);

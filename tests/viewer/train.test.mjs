@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RunPage } from '../../app/viewer/runs-page.js';
+import { DataCheck } from '../../app/viewer/train-check.js';
 import { TrainForm } from '../../app/viewer/train-form.js';
 import { settle } from './made.mjs';
 import { openTinyPage, press } from './tiny-page.mjs';
@@ -73,4 +74,19 @@ test('self-training asks about the store that its labels are of, and what is wro
   assert.deepEqual(asked, ['', 'train', 'val']);
   assert.deepEqual([form.whole.textContent, form.go.disabled], ['target.split must be val', true]);
   stop(form);
+});
+
+test('typing elsewhere in the form leaves the data check of its folder to run', async () => {
+  const asked = [];
+  const problems = [];
+  const check = new DataCheck({ checkData: async ({ root }) => {
+    asked.push(root);
+    throw new Error(`${root} is no data set`);
+  } }, (problem) => problems.push(problem));
+  const ask = (root) => check.ask([{ dataset: 'camvid', root, split: 'day' }]);
+  ask('/first');
+  ask('/wrong'); // before the first was looked at
+  ask('/wrong'); // another setting is typed
+  await new Promise((go) => setTimeout(go, 800));
+  assert.deepEqual([asked, problems.at(-1)], [['/wrong'], '/wrong is no data set']);
 });
