@@ -39,6 +39,20 @@ export function screenNote(kind, isBalanced, rule, store) {
   return `ν* ${rule.nuStar} · μ* ${rule.muStar} of ${store} ${kind.id === 'extract' ? 'become a recipe of the new store, which opens with them.' : 'are saved as a recipe first, with the verdicts as its mask where Audit says so.'}`;
 }
 
+/** Whether a setting in front matters to what is started; `value` tells a setting of the preset. */
+export function isUsed(path, kind, isBalanced, value) {
+  const hasLabels = kind.id === 'whole' || (kind.id === 'train' && value('pseudo_labels.source') !== 'none');
+  switch (path) {
+    case 'pseudo_labels.portion': return isBalanced && (hasLabels || kind.id === 'self');
+    case 'pseudo_labels.criterion': return hasLabels && kind.id !== 'whole';
+    case 'pseudo_labels.nu_star':
+    case 'pseudo_labels.mu_star': return hasLabels && !isBalanced;
+    case 'method.lambda_adv_main': return value('method.discriminator_input') !== 'none';
+    case 'method.lambda_sl': return hasLabels || kind.id === 'self';
+    default: return true;
+  }
+}
+
 export function advancedFields(fields) {
   return fields.filter((f) => !MAIN.has(f.path) && !HIDDEN.has(f.path));
 }

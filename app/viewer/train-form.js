@@ -7,7 +7,7 @@ import { copyRule } from './thresholds.js';
 import { AdvancedFields } from './train-advanced.js';
 import { DataCheck, splitsOf } from './train-check.js';
 import { coverageNote } from './train-coverage.js';
-import { KINDS, MAIN_FIELDS, advancedFields, changedValues, faultOf, freeName, nameFault, screenNote, secondsPerStep, showField, withSchedule } from './train-fields.js';
+import { KINDS, MAIN_FIELDS, advancedFields, changedValues, faultOf, freeName, isUsed, nameFault, screenNote, secondsPerStep, showField, withSchedule } from './train-fields.js';
 import { CRITERIA, Field, choiceInput, copyBlock, fieldFor, presetGroups, textInput } from './train-inputs.js';
 
 const LABEL_FIELDS = new Set(['criterion', 'nu_star', 'mu_star', 'portion'].map((name) => `pseudo_labels.${name}`));
@@ -60,7 +60,10 @@ export class TrainForm {
     fill(1, found.datasets);
     fill(2, found.roots);
     await this.loadPreset(presets[0].name);
+    if (!this.isLoaded) throw new Error(this.presetError);
   }
+
+  get isLoaded() { return this.fields.length > 0; }
 
   setServer({ runs, devices, roots }) {
     this.rows = runs;
@@ -102,6 +105,7 @@ export class TrainForm {
       this.fields = answer.fields;
     } catch (error) {
       hold(false);
+      this.presetError = error.message;
       this.preset.setFault(error.message);
       return;
     }
@@ -135,15 +139,7 @@ export class TrainForm {
   /** Only what the kind and the preset use. */
   showMain() {
     const value = (path) => this.fields.find((f) => f.path === path)?.value;
-    const { kind, isBalanced } = this;
-    const hasLabels = kind.id === 'whole' || (kind.id === 'train' && value('pseudo_labels.source') !== 'none');
-    for (const [path, field] of this.main) {
-      if (path === PORTION) field.show(isBalanced && (hasLabels || kind.id === 'self'));
-      else if (path === 'pseudo_labels.criterion') field.show(hasLabels && kind.id !== 'whole');
-      else if (LABEL_FIELDS.has(path)) field.show(hasLabels && !isBalanced);
-      if (path === 'method.lambda_adv_main') field.show(value('method.discriminator_input') !== 'none');
-      if (path === 'method.lambda_sl') field.show(hasLabels || this.kind.id === 'self');
-    }
+    for (const [path, field] of this.main) field.show(isUsed(path, this.kind, this.isBalanced, value));
   }
 
   /** Texts of all fields by path. */

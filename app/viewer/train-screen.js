@@ -33,15 +33,14 @@ export class TrainScreen {
     this.bindings = [{ keys: ['Escape'], name: 'Back to the runs', when: () => Boolean(this.page.name), run: () => this.show('') },
       { keys: ['/'], name: 'Filter runs', run: () => { this.show(''); this.table.search.focus(); } }];
     this.extracting = new Map();
+    this.formError = '';
     this.start();
   }
 
   async start() {
-    await this.form.load().catch((error) => setText(this.state, error.message));
-    const wanted = new URLSearchParams(location.hash.slice(1)).get('run');
+    this.wanted = new URLSearchParams(location.hash.slice(1)).get('run');
     await this.poll();
     this.readTrash();
-    if (wanted && this.rows?.some((r) => r.name === wanted)) this.show(wanted);
     this.again();
   }
 
@@ -57,15 +56,24 @@ export class TrainScreen {
   }
 
   async poll() {
+    await this.loadForm();
     try {
       const answer = await this.runs.list();
       if (answer) this.take(answer);
-      setText(this.state, '');
+      setText(this.state, this.formError);
       const row = this.rows?.find((r) => r.name === this.page.name);
       if (row && (answer || ACTIVE.has(stateOf(row)))) await this.page.refresh();
     } catch (error) {
       setText(this.state, error.message);
     }
+  }
+
+  /** Presets and settings, asked for with the runs until they came: the server may be down when the screen opens. */
+  async loadForm() {
+    if (this.form.isLoaded) return;
+    this.loading ??= this.form.load().then(() => '', (error) => error.message);
+    this.formError = await this.loading;
+    this.loading = null;
   }
 
   take(answer) {
@@ -78,6 +86,9 @@ export class TrainScreen {
     if (row && row.name !== this.page.name) this.show(row.name);
     else if (row) this.page.update(row);
     this.notice(answer.queue);
+    const { wanted } = this; // the run of a link, with the first answer
+    this.wanted = null;
+    if (wanted && this.rowOf(wanted)) this.show(wanted);
     this.context.onrows?.(answer.runs);
   }
 

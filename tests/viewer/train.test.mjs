@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { RunPage } from '../../app/viewer/runs-page.js';
 import { DataCheck } from '../../app/viewer/train-check.js';
 import { TrainForm } from '../../app/viewer/train-form.js';
-import { settle } from './made.mjs';
+import { TrainScreen } from '../../app/viewer/train-screen.js';
+import { made, node, settle } from './made.mjs';
 import { openTinyPage, press } from './tiny-page.mjs';
 
 openTinyPage();
@@ -89,4 +90,26 @@ test('typing elsewhere in the form leaves the data check of its folder to run', 
   ask('/wrong'); // another setting is typed
   await new Promise((go) => setTimeout(go, 800));
   assert.deepEqual([asked, problems.at(-1)], [['/wrong'], '/wrong is no data set']);
+});
+
+test('a form whose presets could not be read asks again until they come, whatever of them failed', async () => {
+  let isUp = false;
+  const answer = (body) => async () => {
+    if (!isUp) throw new Error('The server does not answer.');
+    return body;
+  };
+  const down = { presets: answer({ presets: [{ name: 'demo_advent', method: 'advent' }] }) };
+  const form = await formOf();
+  for (const routes of [down, { preset: answer({ fields: FIELDS }) }]) {
+    isUp = false;
+    form.fields = [];
+    const screen = made(TrainScreen, { form, state: node(), formError: '', runs: { list: async () => null }, page: {} });
+    Object.assign(form, { runs: { ...form.runs, ...routes } });
+    await screen.poll();
+    assert.deepEqual([screen.state.textContent, form.isLoaded], ['The server does not answer.', false]);
+    isUp = true;
+    await screen.poll();
+    assert.deepEqual([screen.state.textContent, form.isLoaded, form.value('steps')], ['', true, '10']);
+  }
+  stop(form);
 });
