@@ -1,4 +1,5 @@
 // The train form without a page: which fields stand in front, what the page can refuse before it asks the server.
+import { showDuration, stateOf } from './runs-words.js';
 
 /** Fields that people change, with a short name and a unit; everything else is in the advanced list. */
 export const MAIN_FIELDS = Object.freeze([
@@ -31,6 +32,18 @@ export function secondsPerStep(rows, preset, device) {
   const like = rows.filter((r) => r.preset === preset && r.step > 20 && r.updated > r.started && String(r.device ?? '').startsWith(device.split(':')[0]));
   const newest = like.sort((a, b) => b.updated - a.updated)[0];
   return newest ? (newest.rate > 0 ? 1 / newest.rate : (newest.updated - newest.started) / newest.step) : 0;
+}
+
+/** The start button, with the time that such a run takes where one is known. */
+export function startText(kind, seconds) {
+  return `${kind.name}${kind.job === 'train' && seconds > 0 ? ` (about ${showDuration(seconds)})` : ''}`;
+}
+
+/** How the run that a form started stands; '' where it has no row: a job that is done, or was removed, has none of its own. */
+export function startedState(run, rows) {
+  const row = rows.find((r) => r.name === run) ?? rows.find((r) => r.job?.run === run);
+  const state = row ? stateOf(row) : '';
+  return state && state[0].toUpperCase() + state.slice(1);
 }
 
 /** What a button takes from the screen. */
@@ -88,6 +101,10 @@ export function faultOf(field, text) {
     case 'choice': return field.choices.includes(typed) ? '' : `must be one of ${field.choices.join(', ')}`;
     default: return typed.includes('\0') ? 'must be text' : '';
   }
+}
+
+export function countFault(text) {
+  return /^\d+$/.test(text.trim()) ? '' : 'must be a whole number';
 }
 
 /** A typed text as the JSON that the server takes. */

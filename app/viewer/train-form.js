@@ -2,12 +2,12 @@
 import { el, setFlag, setText } from './dom.js';
 import { saveScreenRule } from './recipes.js';
 import { freshId } from './runs-api.js';
-import { resourcesInWords, showDuration } from './runs-words.js';
+import { resourcesInWords } from './runs-words.js';
 import { copyRule } from './thresholds.js';
 import { AdvancedFields } from './train-advanced.js';
 import { DataCheck, splitsOf } from './train-check.js';
 import { coverageNote } from './train-coverage.js';
-import { KINDS, MAIN_FIELDS, advancedFields, changedValues, faultOf, freeName, isUsed, nameFault, screenNote, secondsPerStep, showField, withSchedule } from './train-fields.js';
+import { KINDS, MAIN_FIELDS, advancedFields, changedValues, countFault, faultOf, freeName, isUsed, nameFault, screenNote, secondsPerStep, showField, startText, startedState, withSchedule } from './train-fields.js';
 import { CRITERIA, Field, choiceInput, copyBlock, fieldFor, presetGroups, textInput } from './train-inputs.js';
 
 const LABEL_FIELDS = new Set(['criterion', 'nu_star', 'mu_star', 'portion'].map((name) => `pseudo_labels.${name}`));
@@ -70,6 +70,7 @@ export class TrainForm {
     if (this.device.control.options.length !== devices.length) this.device.control.replaceChildren(...devices.map((d) => el('option', { value: d }, d)));
     if (this.lists[2].children.length === 0) this.lists[2].replaceChildren(...roots.map((value) => el('option', { value })));
     if (!this.isNamed && !this.isStarted) this.suggestName();
+    if (this.isStarted) this.tellStarted();
   }
 
   setKind(kind) {
@@ -180,11 +181,10 @@ export class TrainForm {
   /** What the page itself can refuse. */
   ownFaults() {
     const faults = {};
-    const whole = (text) => (/^\d+$/.test(text.trim()) ? '' : 'must be a whole number');
     const add = (key, text) => { if (text) faults[key] = text; };
     add('run', nameFault(this.name.value.trim()));
-    if (this.kind.id === 'whole') add('rounds', whole(this.rounds.value));
-    add('num_devices', whole(this.numDevices.value));
+    if (this.kind.id === 'whole') add('rounds', countFault(this.rounds.value));
+    add('num_devices', countFault(this.numDevices.value));
     add('data_root', this.dataProblem);
     if (this.kind.id !== 'extract') for (const field of this.fields) {
       const text = this.texts[field.path];
@@ -247,9 +247,7 @@ export class TrainForm {
   }
 
   estimate() {
-    const seconds = secondsPerStep(this.rows, this.preset.value, this.device.value || 'cpu') * Number(this.value('steps'));
-    const cost = this.kind.job === 'train' && seconds > 0 ? ` (about ${showDuration(seconds)})` : '';
-    setText(this.go, `${this.kind.name}${cost}`);
+    setText(this.go, startText(this.kind, Number(this.value('steps')) * secondsPerStep(this.rows, this.preset.value, this.device.value || 'cpu')));
   }
 
   async start() {
@@ -262,6 +260,7 @@ export class TrainForm {
       const rule = isExtract && this.context.session()?.info ? copyRule(this.context.session().rule) : null;
       const job = await this.runs.launch(this.body(recipe));
       this.isStarted = true;
+      Object.assign(this, { startedRun: job.run, isSeen: false });
       setText(this.go, `Queued: ${job.run}`);
       this.another.hidden = false;
       this.context.onstarted(job, this.kind, rule);
@@ -272,6 +271,13 @@ export class TrainForm {
       this.isSending = false;
       if (!this.isStarted) this.go.disabled = false;
     }
+  }
+
+  /** What became of the run on the button; one that the server's answer does not know yet is queued. */
+  tellStarted() {
+    const state = startedState(this.startedRun, this.rows);
+    this.isSeen ||= Boolean(state);
+    if (this.isSeen) setText(this.go, `${state || 'Ended'}: ${this.startedRun}`);
   }
 
   /** A new form: another id, another name, the values stay. */

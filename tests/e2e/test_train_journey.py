@@ -77,7 +77,7 @@ def start(train: Locator, kind: str, name: str) -> None:
     button = train.locator(".esl-start")
     expect(button).to_be_enabled(timeout=60_000)
     button.click()
-    expect(button).to_contain_text("Queued", timeout=60_000)
+    expect(button).to_contain_text(f": {name}", timeout=60_000)
 
 
 def test_baseline_extraction_thresholds_self_training_and_comparison_by_clicks_alone(
@@ -244,7 +244,7 @@ def test_two_browsers_start_a_run_once_and_their_forms_are_their_own(
     for form in forms:
         expect(form.locator(".esl-start")).to_be_enabled(timeout=60_000)
     forms[0].locator(".esl-start").dblclick()
-    expect(forms[0].locator(".esl-start")).to_contain_text("Queued", timeout=60_000)
+    expect(forms[0].locator(".esl-start")).to_contain_text(re.compile("^(Queued|Running): "), timeout=60_000)
     forms[1].locator(".esl-start").click()
     expect(forms[1].locator(".esl-startbar .esl-fault")).not_to_be_empty()
     jobs = [row for row in ask(place.url + "/api/v1/runs")["runs"] if row["name"].startswith("both")]

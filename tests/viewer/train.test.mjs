@@ -113,3 +113,17 @@ test('a form whose presets could not be read asks again until they come, whateve
   }
   stop(form);
 });
+
+test('the start button tells what became of its run', async () => {
+  const form = await formOf({ launch: async () => ({ job: 'j', run: 'a', state: 'queued' }) });
+  await form.ask();
+  await form.start();
+  const told = [form.go.textContent];
+  const rows = [{ name: 'a', state: 'running', job: { run: 'a', state: 'running' } }, { name: 'a~round_0', state: 'failed', started: 1, job: { run: 'a', state: 'failed' } }];
+  for (const row of [[], rows.slice(0, 1), rows.slice(1), []]) {
+    form.setServer({ runs: row, devices: ['cpu'], roots: [] });
+    told.push(form.go.textContent);
+  }
+  assert.deepEqual(told, ['Queued: a', 'Queued: a', 'Running: a', 'Failed: a', 'Ended: a']);
+  stop(form);
+});
