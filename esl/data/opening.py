@@ -45,7 +45,7 @@ def open_dataset(
     if name == "demo":
         return _narrowed(open_demo(path, split), class_set_name)
     if path is None:
-        raise ConfigError(f"Data set {name} needs its folder; name it with --data-root.")
+        raise ConfigError(f"Data set {name} needs its folder; name it as the data folder (in a shell: --data-root).")
     if not path.is_dir():
         raise DataError(f"The data root must be a folder: {path} {'is a file' if path.exists() else 'does not exist'}.")
     if name == "folder":

@@ -197,7 +197,7 @@ def test_wrong_names_splits_and_roots_are_one_sentence(tmp_path: Path) -> None:
     make_gta5(tmp_path / "gta")
     for arguments, message in (
         (("kitti", tmp_path, "train"), f"must be one of {', '.join(DATASETS)}"),
-        (("gta5", None, "train"), "needs its folder"),
+        (("gta5", None, "train"), "needs its folder; name it as the data folder"),
         (("gta5", tmp_path / "gta", "val"), "train or all"),
         (("mapillary", tmp_path, "night"), "training"),
         (("gta5", tmp_path / "gta", "train", "camvid11"), "must be one of cityscapes19"),
