@@ -5,7 +5,7 @@ import { LineChart } from './runs-curves.js';
 import { freshId } from './runs-api.js';
 import { ask } from './runs-dialog.js';
 import { RoundStrip, RunSamples } from './runs-samples.js';
-import { RunSeries, smooth } from './runs-series.js';
+import { RunSeries, chartOf, smooth } from './runs-series.js';
 import { ACTIVE, RESUMABLE, adviceFor, beginningOf, configDiff, flatten, hasBegun, messageOf, showDuration, showRate, showShare, showValue, showWhen, stateOf, toneOf } from './runs-words.js';
 
 const GRACE_MS = 10_000;
@@ -28,7 +28,7 @@ export class RunPage {
       clone: button('Clone', () => this.clone()), remove: button('Delete', () => this.remove()),
     };
     this.smoothing = el('input', { type: 'range', class: 'esl-range', min: 0, max: 0.98, step: 0.02, value: 0, 'aria-label': 'Smoothing of the losses', oninput: () => this.drawCurves() });
-    this.charts = { losses: new LineChart('Losses'), miou: new LineChart('mIoU, %', { format: percent }), lr: new LineChart('Learning rate'), iou: new LineChart('IoU by class, %', { format: percent, zero: true }) };
+    this.charts = { losses: new LineChart('Losses'), miou: new LineChart('mIoU, %', { format: percent }), norms: new LineChart('Length of the gradients'), kept: new LineChart('Pixels with a pseudo-label, %', { format: percent }), lr: new LineChart('Learning rate'), iou: new LineChart('IoU by class, %', { format: percent, zero: true }) };
     this.samples = new RunSamples((which) => this.runs.sampleUrl(this.name, which));
     this.rounds = new RoundStrip((run, which) => this.runs.sampleUrl(run, which));
     this.checkpoints = el('div', { class: 'esl-checkpoints' });
@@ -183,7 +183,11 @@ export class RunPage {
   drawCurves() {
     const { series, charts } = this;
     const weight = Number(this.smoothing.value);
-    charts.losses.set([...series.losses].map(([name, s]) => ({ name, ...smooth(s, weight), dots: false })));
+    for (const chart of ['losses', 'norms', 'kept']) {
+      const curves = [...series.losses].filter(([name]) => chartOf(name) === chart);
+      charts[chart].set(curves.map(([name, s]) => ({ name, ...smooth(s, weight), dots: false })));
+      charts[chart].root.hidden = chart !== 'losses' && curves.length === 0;
+    }
     charts.lr.set([{ name: 'lr', ...series.lr, dots: false }]);
     charts.miou.set([{ name: series.split || 'mIoU', ...series.miou }]);
     const names = this.detail?.class_names ?? [];

@@ -54,6 +54,11 @@ export class RunSeries {
   }
 }
 
+/** Which chart a number of a training step stands in: each has a scale of its own. */
+export function chartOf(key) {
+  return key.startsWith('grad_norm_') ? 'norms' : key === 'sl_coverage' ? 'kept' : 'losses';
+}
+
 export function empty() {
   return { x: [], y: [] };
 }

@@ -127,3 +127,14 @@ test('the start button tells what became of its run', async () => {
   assert.deepEqual(told, ['Queued: a', 'Queued: a', 'Running: a', 'Failed: a', 'Ended: a']);
   stop(form);
 });
+
+test('losses share no chart with what has another scale', () => {
+  const page = pageOf([]);
+  const names = (chart) => page.charts[chart].series.map((s) => s.name);
+  page.drawCurves();
+  assert.deepEqual([page.charts.losses.root.hidden, page.charts.norms.root.hidden, page.charts.kept.root.hidden], [false, true, true]);
+  page.series.add({ kind: 'train', step: 1, lr: 0.1, rate: 1, seg_main: 2, sl_main: 1, d_main: 0.7, grad_norm_model: 90, grad_norm_d_main: 3, sl_coverage: 0.4 });
+  page.drawCurves();
+  assert.deepEqual(['losses', 'norms', 'kept'].map(names), [['seg_main', 'sl_main', 'd_main'], ['grad_norm_model', 'grad_norm_d_main'], ['sl_coverage']]);
+  assert.ok(!page.charts.norms.root.hidden && !page.charts.kept.root.hidden);
+});
