@@ -26,6 +26,7 @@ from esl.config import config_to_json
 from esl.files import write_bytes, write_json
 from esl.images.writing import encode_jpeg, write_png
 from esl.presets import preset
+from esl.store.job_queue import Job
 from esl.store.predictions import PredictionStore, StoreManifest
 from esl.store.runs import RunDirectory, RunStatus
 
@@ -284,6 +285,29 @@ def test_delete_asks_moves_to_the_trash_and_the_trash_is_emptied(page: Any, addr
     page.get_by_role("button", name="Remove for good").click()
     playwright.expect(page.get_by_role("button", name="Empty the trash")).to_be_hidden()
     assert desk.table.trash() == []
+
+
+def test_a_start_that_failed_is_looked_at_started_again_and_deleted(page: Any, address: str, desk: RunDesk) -> None:
+    refused: list[str] = []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status == 400 else None)
+    folder = desk.runs_dir / "broken"
+    write_bytes(folder / "log.txt", b"no labels\n")
+    write_bytes(folder / "run.lock", b"")
+    desk.worker.queue.add(Job(job_id="j", run="broken", argv=("python", "-m", "esl", "train", "x")))
+    desk.worker.queue.set_state("j", "failed", "no labels")
+    visit(page, address)
+    page.locator('[data-run="broken"]').click()
+    run = page.locator(".esl-run")
+    playwright.expect(run).to_contain_text("It ended before its first step")
+    playwright.expect(run.get_by_label("Log")).to_have_text("no labels")
+    run.get_by_role("button", name="Start again").click()
+    playwright.expect(run).to_contain_text("it waits in the queue")
+    desk.worker.stop(desk.worker.queue.jobs(("queued",))[0].job_id)
+    run.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Move to the trash").click()
+    playwright.expect(page.locator(".esl-runs-blank")).to_contain_text("No run yet")
+    assert not folder.exists()
+    assert refused == []
 
 
 def test_clone_opens_the_form_with_the_runs_values(page: Any, address: str, desk: RunDesk) -> None:
