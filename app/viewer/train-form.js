@@ -12,7 +12,7 @@ import { CRITERIA, Field, choiceInput, copyBlock, fieldFor, presetGroups, textIn
 
 const LABEL_FIELDS = new Set(['criterion', 'nu_star', 'mu_star', 'portion'].map((name) => `pseudo_labels.${name}`));
 const PORTION = 'pseudo_labels.portion';
-const CHECK_MS = 250;
+const [CHECK_MS, AGAIN_MS] = [250, 4000];
 
 export class TrainForm {
   /** @param context {runs, api, session(), say, onstarted(job, kind, rule)} */
@@ -55,10 +55,8 @@ export class TrainForm {
   async load() {
     const [{ presets }, found] = await Promise.all([this.runs.presets(), this.context.api.found().catch(() => ({ checkpoints: [], datasets: [], roots: [] }))]);
     this.preset.control.replaceChildren(...presetGroups(presets));
-    const fill = (n, values) => this.lists[n].replaceChildren(...values.map((value) => el('option', { value })));
-    fill(0, found.checkpoints.map((c) => c.path));
-    fill(1, found.datasets);
-    fill(2, found.roots);
+    const lists = [found.checkpoints.map((c) => c.path), found.datasets, found.roots];
+    lists.forEach((values, n) => this.lists[n].replaceChildren(...values.map((value) => el('option', { value }))));
     await this.loadPreset(presets[0].name);
     if (!this.isLoaded) throw new Error(this.presetError);
   }
@@ -227,6 +225,8 @@ export class TrainForm {
       const short = Object.entries(answer.faults).map(([key, text]) => [key, text.replace(/^[^:]* must make sense: /, '')]);
       this.show({ ...Object.fromEntries(short), ...this.ownFaults() });
       setText(this.resources, resourcesInWords(answer.resources));
+      // A full disk, or a store that still fills: it passes without a word of the form's.
+      if (answer.faults[''] && this.root.isConnected) this.timer = setTimeout(() => this.ask(), AGAIN_MS);
     } catch (error) {
       if (error.name !== 'AbortError') this.show({ ...this.ownFaults(), '': error.message });
     }

@@ -77,6 +77,19 @@ test('self-training asks about the store that its labels are of, and what is wro
   stop(form);
 });
 
+test('what is wrong outside the form is looked at again by itself', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const faults = [{ '': 'The store must be complete.' }, {}];
+  const form = await formOf({ check: async () => ({ command: '', config: {}, faults: faults.shift(), resources: null }) });
+  form.name.value = 'a';
+  t.mock.timers.tick(250);
+  for (let k = 0; k < 9; k++) await null;
+  assert.deepEqual([form.whole.textContent, form.go.disabled], ['The store must be complete.', true]);
+  t.mock.timers.tick(5000);
+  for (let k = 0; k < 9; k++) await null;
+  assert.deepEqual([form.whole.textContent, form.go.disabled, faults.length], ['', false, 0]);
+});
+
 test('typing elsewhere in the form leaves the data check of its folder to run', async () => {
   const asked = [];
   const problems = [];
