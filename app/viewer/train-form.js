@@ -104,8 +104,7 @@ export class TrainForm {
       this.fields = answer.fields;
     } catch (error) {
       hold(false);
-      this.presetError = error.message;
-      this.preset.setFault(error.message);
+      this.preset.setFault(this.presetError = error.message);
       return;
     }
     this.preset.value = name;
@@ -143,9 +142,7 @@ export class TrainForm {
 
   /** Texts of all fields by path. */
   get texts() {
-    const texts = {};
-    for (const [path, input] of [...this.main, ...this.advanced.inputs]) texts[path] = input.value;
-    return texts;
+    return Object.fromEntries([...this.main, ...this.advanced.inputs].map(([path, input]) => [path, input.value]));
   }
 
   /** A config value as the form has it now. */
@@ -192,11 +189,16 @@ export class TrainForm {
     return faults;
   }
 
+  /** With what the server said of this very form: other thresholds on screen, or a store that fills, change nothing of it. */
+  knownFaults() {
+    return { ...(this.served?.asked === JSON.stringify(this.body()) ? this.served.faults : {}), ...this.ownFaults() };
+  }
+
   /** What the data check found stands beside the folder, and nothing starts on it. */
   takeProblem(problem) {
     if (problem === (this.dataProblem ?? '')) return;
     this.dataProblem = problem;
-    if (!this.isStarted) this.show({ ...this.faults, data_root: problem });
+    if (!this.isStarted) this.show(this.knownFaults());
   }
 
   changed() {
@@ -206,10 +208,10 @@ export class TrainForm {
     const rule = session()?.info ? session().rule : null;
     this.recipeNote.hidden = !this.kind.isScreen;
     if (this.kind.isScreen) setText(this.recipeNote, rule ? `${screenNote(this.kind, this.isBalanced, rule, session().info.name)}${this.kind.id === 'self' && !this.isBalanced ? coverageNote(session(), this.criterion.value) : ''}` : 'No store is open in this page: there are no thresholds on screen.');
-    this.show(this.ownFaults());
+    this.show(this.knownFaults());
     if (this.kind.id !== 'extract' && this.fields.length) this.check.ask(splitsOf((path) => this.value(path), this.dataRoot.value.trim()));
     else if (this.dataset.value && this.split.value) this.check.ask(splitsOf((path) => ({ 'source.dataset': this.dataset.value, 'source.split': this.split.value })[path] ?? '', this.dataRoot.value.trim()));
-    this.estimate();
+    setText(this.go, startText(this.kind, Number(this.value('steps')) * secondsPerStep(this.rows, this.preset.value, this.device.value || 'cpu')));
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.ask(), CHECK_MS);
   }
@@ -219,11 +221,13 @@ export class TrainForm {
     this.asking?.abort();
     this.asking = new AbortController();
     try {
-      const answer = await this.runs.check(this.body(), this.asking.signal);
+      const body = this.body();
+      const answer = await this.runs.check(body, this.asking.signal);
       this.command.set(answer.command);
       this.config.set(JSON.stringify(answer.config, null, 1));
       const short = Object.entries(answer.faults).map(([key, text]) => [key, text.replace(/^[^:]* must make sense: /, '')]);
-      this.show({ ...Object.fromEntries(short), ...this.ownFaults() });
+      this.served = { asked: JSON.stringify(body), faults: Object.fromEntries(short) };
+      this.show(this.knownFaults());
       setText(this.resources, resourcesInWords(answer.resources));
       // A full disk, or a store that still fills: it passes without a word of the form's.
       if (answer.faults[''] && this.root.isConnected) this.timer = setTimeout(() => this.ask(), AGAIN_MS);
@@ -244,10 +248,6 @@ export class TrainForm {
     }
     setText(this.whole, rest.join(' · '));
     this.go.disabled = this.isSending || this.isStarted || Object.keys(faults).length > 0;
-  }
-
-  estimate() {
-    setText(this.go, startText(this.kind, Number(this.value('steps')) * secondsPerStep(this.rows, this.preset.value, this.device.value || 'cpu')));
   }
 
   async start() {

@@ -73,7 +73,13 @@ test('self-training asks about the store that its labels are of, and what is wro
   form.criterion.value = 'class_balanced';
   await form.ask();
   assert.deepEqual(asked, ['', 'train', 'val']);
-  assert.deepEqual([form.whole.textContent, form.go.disabled], ['target.split must be val', true]);
+  const told = () => [form.whole.textContent, form.go.disabled];
+  assert.deepEqual(told(), ['target.split must be val', true]);
+  form.changed(); // the store on screen counts one more image
+  assert.deepEqual(told(), ['target.split must be val', true]);
+  form.main.get('steps').value = '20';
+  form.changed();
+  assert.deepEqual(told(), ['', false], 'another form may be right');
   stop(form);
 });
 
