@@ -12,6 +12,7 @@ export function stateOf(row) {
   const state = row.state ?? 'queued';
   const job = row.job?.state;
   if (state === 'running' && job === 'stopping') return 'stopping';
+  if (state === 'queued' && (job === 'running' || job === 'stopping')) return job; // its first words are on their way
   if (ACTIVE.has(state) && ['failed', 'crashed', 'stopped'].includes(job)) return job;
   if (!ACTIVE.has(state) && (job === 'queued' || job === 'running')) return job;
   // A stage is done, but its experiment ended after it: in an extraction, say, which is no run of its own.

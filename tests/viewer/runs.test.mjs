@@ -60,6 +60,7 @@ test('states are those of the run, or of its job where the run said nothing yet'
   assert.equal(stateOf({ state: 'done', job: { state: 'done' } }), 'done');
   assert.equal(stateOf({ state: 'stopped', job: { state: 'queued' } }), 'queued');
   assert.equal(stateOf({ state: 'queued', job: { state: 'failed' } }), 'failed');
+  assert.equal(stateOf({ state: 'queued', started: 0, job: { state: 'running' } }), 'running');
   assert.equal(stateOf({ state: 'nonsense' }), 'failed');
   assert.equal(stateOf({ state: 'done', job: { state: 'failed' } }), 'done');
   assert.equal(stateOf({ state: 'done', experiment: 'e', job: { state: 'failed' } }), 'failed');
