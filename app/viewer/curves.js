@@ -31,7 +31,7 @@ class CurvePlot {
   }
 
   /** New data, scope, mode or overrides: compute and draw the still part. */
-  prepare(cumulative, showsTruth) {
+  prepare(cumulative, showsTruth, missing = '') {
     const { session, canvas } = this;
     canvas.resize();
     this.data = cumulative ? starCurve(session, this.rule, cumulative) : null;
@@ -42,15 +42,23 @@ class CurvePlot {
     this.box = { w: canvas.width / canvas.ratio, h: canvas.height / canvas.ratio };
     this.colors = { line: themeColor(canvas, '--line'), text: themeColor(canvas, '--text-3'), strong: themeColor(canvas, '--text-1'), rule: themeColor(canvas, `--${this.rule}`), coverage: themeColor(canvas, '--text-2') };
     this.frame(context);
-    if (!this.data) return;
+    if (!this.data) return this.word(context, missing);
     this.trace(context, this.data.coverage, 1, this.colors.coverage, [3, 2]);
     this.most = 0.02;
-    if (!showsTruth || !this.data.error.some(Number.isFinite)) return; // an own image has no truth in any set
+    if (!showsTruth || !this.data.error.some(Number.isFinite)) return undefined; // an own image has no truth in any set
     for (const e of this.data.error) if (e > this.most) this.most = e;
     this.trace(context, this.data.error, this.most, this.colors.rule, []);
     context.fillStyle = this.colors.rule;
     context.textAlign = 'left';
     context.fillText(`${(100 * this.most).toFixed(0)} % wrong`, PAD.left, LABEL_Y);
+    return undefined;
+  }
+
+  /** Why there is no curve, in its place. */
+  word(context, text) {
+    context.textAlign = 'center';
+    context.fillStyle = this.colors.text;
+    context.fillText(text, this.x(0.5), this.y(0.5));
   }
 
   x(star) { return PAD.left + star * (this.box.w - PAD.left - PAD.right); }
@@ -118,12 +126,12 @@ export class Curves {
     new ResizeObserver(() => { this.prepared = ''; session.emit('scope'); }).observe(this.root);
   }
 
-  /** `cumulative` is {ssl, esl} of the scope, or null while it is being counted. */
-  draw(cumulative, tag) {
+  /** `cumulative` is {ssl, esl} of the scope, or null while it is being counted; `missing` says why it will not come. */
+  draw(cumulative, tag, missing = '') {
     const { rule, showsTruth, info } = this.session;
-    const state = JSON.stringify([tag, rule.mode, rule.muOverrides, rule.nuOverrides, info.medians, showsTruth, cumulative !== null]);
+    const state = JSON.stringify([tag, rule.mode, rule.muOverrides, rule.nuOverrides, info.medians, showsTruth, cumulative !== null, missing]);
     for (const plot of this.plots) {
-      if (state !== this.prepared) plot.prepare(cumulative, showsTruth);
+      if (state !== this.prepared) plot.prepare(cumulative, showsTruth, missing);
       plot.draw();
     }
     this.prepared = state;

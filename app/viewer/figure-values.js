@@ -24,8 +24,10 @@ export function figureValues(figure, session, numbers) {
   return { scope: numbers.scope, ...values };
 }
 
+const none = (session, scope) => (scope === 'image' && session.imageError ? `This image cannot be shown. ${session.imageError}` : 'The counts are not there yet.');
+
 function barValues(session, { counts, scope, title, note }) {
-  if (!counts) return { missing: scope === 'filter' ? `There is nothing to count: ${note}.` : 'The counts are not there yet.' };
+  if (!counts) return { missing: scope === 'filter' ? `There is nothing to count: ${note}.` : none(session, scope) };
   const { info, thresholds } = session;
   const summary = summarise(counts, session.numClasses);
   const overall = [errorRate(summary.all.ssl), errorRate(summary.all.esl)];
@@ -39,7 +41,7 @@ function barValues(session, { counts, scope, title, note }) {
 }
 
 function curveValues({ rule }, session, { cumulative, scope, title }) {
-  if (!cumulative) return { missing: scope === 'filter' ? 'Curves are made of one image or of the set: choose Image or Set above.' : 'The counts are not there yet.' };
+  if (!cumulative) return { missing: scope === 'filter' ? 'Curves are made of one image or of the set: choose Image or Set above.' : none(session, scope) };
   const curve = starCurve(session, rule, cumulative);
   if (!session.showsTruth) curve.error.fill(NaN);
   const criterion = rule === 'esl' ? 'entropy' : 'max_prob';

@@ -5,7 +5,7 @@ import { FIGURES, figureValues } from './figure-values.js';
 import { downloadFigure, plotly } from './plotly.js';
 import { download } from './table-csv.js';
 
-const TOPICS = ['rule', 'scope', 'filter', 'image', 'sorted', 'histogram', 'look', 'theme', 'info'];
+const TOPICS = ['rule', 'scope', 'filter', 'image', 'image-error', 'sorted', 'histogram', 'look', 'theme', 'info'];
 const QUIET = { displayModeBar: false, responsive: true };
 
 class FigurePart {

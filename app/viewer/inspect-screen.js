@@ -5,9 +5,10 @@ import { Curves } from './curves.js';
 import { el } from './dom.js';
 import { FiguresDialog } from './figures-dialog.js';
 import { Frames } from './frames.js';
-import { ImageList } from './list.js';
+import { ImageName } from './image-name.js';
 import { inspectBindings, inspectCommands } from './inspect-keys.js';
 import { KIND, KINDS } from './kinds.js';
+import { ImageList } from './list.js';
 import { PaneGrid } from './pane-grid.js';
 import { Probe } from './probe.js';
 import { KEYS } from './ranking.js';
@@ -45,6 +46,7 @@ export class InspectScreen {
     this.figures = new FiguresDialog(context, () => this.numbers());
     this.bar = el('i', { class: 'esl-loadbar' });
     this.counts = [1, 2, 4].map((n) => el('button', { type: 'button', title: `${n} panes (V)`, 'aria-label': `${n} panes`, onclick: () => this.grid.setCount(n) }, String(n)));
+    this.imageName = new ImageName(session);
     this.tools = this.buildTools();
     this.root = el('main', { class: 'esl-inspect' }, this.list.root,
       el('div', { class: 'esl-centre' }, this.tools, this.bar, this.grid.root, this.probe.panel, this.probe.line),
@@ -63,7 +65,7 @@ export class InspectScreen {
     this.brushChip = el('button', { type: 'button', class: 'esl-chip is-brush', hidden: true, title: 'Stop marking these pixels', onclick: () => this.clearBrush() });
     return el('div', { class: 'esl-tools', role: 'toolbar', 'aria-label': 'Panes' }, el('div', { class: 'esl-segments' }, this.counts),
       button('Fit', 'Whole image (F)', () => this.grid.fit()), button('1:1', 'One image pixel for one screen pixel', () => this.grid.oneToOne(...this.grid.viewport.map((v) => v / 2))),
-      this.mixButton, this.colorButton, this.curtainButton, button('Figures', 'Error rate by class and the curves as figures: PNG, SVG, CSV', () => this.figures.open()), this.brushChip, el('span', { class: 'esl-grow' }), (this.imageName = el('span', { class: 'esl-image-name' }, el('bdi', { dir: 'ltr' }))));
+      this.mixButton, this.colorButton, this.curtainButton, button('Figures', 'Error rate by class and the curves as figures: PNG, SVG, CSV', () => this.figures.open()), this.brushChip, el('span', { class: 'esl-grow' }), this.imageName.root);
   }
 
   listen() {
@@ -71,15 +73,12 @@ export class InspectScreen {
     context.listen('rule', () => { frames.request('rule'); this.context.touchHash(); });
     for (const topic of ['commit', 'medians']) context.listen(topic, () => { if (this.list.isRanked) this.list.later(250); });
     context.listen('image', () => this.onImage());
-    context.listen('sorted', () => frames.request('scope'));
+    for (const topic of ['sorted', 'histogram']) context.listen(topic, () => frames.request('scope'));
     context.listen('loading', () => { this.setLoading(true); this.list.reveal(); });
-    context.listen('image-error', () => { this.setLoading(false); frames.request('view'); });
+    context.listen('image-error', () => this.settle());
     context.listen('look', () => { this.updateTables(); frames.request('look', 'rule'); this.context.touchHash(); });
     context.listen('blind', () => { this.setColor(this.grid.scene.colorBy); this.list.load(); frames.request('view', 'scope'); });
-    context.listen('histogram', () => frames.request('scope'));
-    context.listen('scope', () => { frames.request('scope'); this.context.touchHash(); });
-    context.listen('filter', () => { frames.request('scope'); this.context.touchHash(); });
-    context.listen('portion', () => { frames.request('scope'); this.context.touchHash(); });
+    for (const topic of ['scope', 'filter', 'portion']) context.listen(topic, () => { frames.request('scope'); this.context.touchHash(); });
     context.listen('class-balanced', () => frames.request('look', 'scope', 'cursor'));
     context.listen('brush', () => { this.applyBrush(); this.list.rank(); });
     context.listen('info', () => { this.onInfo(); });
@@ -108,18 +107,21 @@ export class InspectScreen {
 
   onImage() {
     const { maps, selection } = this.session.image;
-    this.setLoading(false);
     this.grid.scene.setImage(maps, selection);
-    this.grid.pin = null;
-    this.probe.hide();
     this.applyBrush();
     this.list.markSeen(maps.i);
     this.list.reveal();
-    const image = typeof maps.i === 'string' ? this.session.own : this.list.byIndex?.get(maps.i);
-    this.imageName.firstChild.textContent = image ? `${image.name.replace(/_leftImg8bit\.[A-Za-z]+$/, '')}  ·  ${maps.W} × ${maps.H}` : '';
-    this.imageName.title = image?.name ?? '';
-    this.frames.request('view', 'scope');
+    this.settle();
     this.context.touchHash();
+  }
+
+  /** The chosen image is there or cannot be had: nothing stays that is of the one before. */
+  settle() {
+    this.setLoading(false);
+    this.grid.pin = null;
+    this.probe.hide();
+    this.imageName.draw();
+    this.frames.request('view', 'scope');
   }
 
   /** Panes, camera, filter, colours and mix of a link. */
@@ -280,15 +282,14 @@ export class InspectScreen {
   drawNumbers() {
     const { session } = this;
     this.controls.draw();
-    const { counts, cumulative, note, tag } = this.numbers();
+    const { counts, cumulative, note, tag, missing } = this.numbers();
     const summary = counts ? summarise(counts, session.numClasses) : null;
-    this.summary.draw(summary, session.scope, session.showsTruth, note);
+    this.summary.draw(summary, session.scope, session.showsTruth, note, Boolean(missing));
     this.table.draw(summary);
     clearTimeout(this.describing);
     this.describing = setTimeout(() => this.table.describe(summary), 400);
-    this.curves.draw(cumulative, tag);
-    if (!session.image) return;
-    const { all } = session.scope === 'image' && summary ? summary : summarise(session.image.selection.counts, session.numClasses);
+    this.curves.draw(cumulative, tag, missing);
+    const all = session.image && (session.scope === 'image' ? summary : summarise(session.image.selection.counts, session.numClasses)).all;
     drawNotes(this.grid, all, session.classBalanced.current?.counts ?? null, session.showsTruth);
   }
 

@@ -180,7 +180,7 @@ class Viewer {
   applyView(view) {
     const { session } = this;
     if (this.screen.applyView) this.screen.applyView(view);
-    const first = session.image ? session.index : firstImage(session, view);
+    const first = session.image || session.imageError ? session.index : firstImage(session, view);
     if (session.loading) session.emit('loading'); // begun before this screen could hear of it
     if (session.image && session.index === first) session.emit('image');
     else if (this.screen.wantsImage !== false) return session.show(first);

@@ -183,6 +183,7 @@ export class Session {
     } catch (error) {
       if (this.index !== i) return;
       this.loading = false;
+      this.image = null; // no number and no picture of another image under this one's name
       this.imageError = error.message;
       this.isWaiting = error.waiting === true;
       this.emit('image-error', error);

@@ -21,11 +21,12 @@ export class Summary {
       el('div', { class: 'esl-sum-side' }, el('small', {}, 'ESL against SSL'), this.change, el('small', {}, 'share of wrong')), this.scope);
   }
 
-  draw(summary, scope, showsTruth, note = '') {
+  /** `isMissing`: there are no numbers, and none are on their way. */
+  draw(summary, scope, showsTruth, note = '', isMissing = false) {
     if (!summary) {
-      for (const cell of Object.values(this.cells)) setText(cell, '…');
-      setText(this.change, '…');
-      setText(this.scope, note || `${SCOPE[scope]}`);
+      for (const cell of Object.values(this.cells)) setText(cell, isMissing ? '–' : '…');
+      setText(this.change, isMissing ? '–' : '…');
+      setText(this.scope, isMissing ? `${SCOPE[scope]} · ${note}` : note || SCOPE[scope]);
       return;
     }
     const { all } = summary;

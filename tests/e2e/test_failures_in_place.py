@@ -97,6 +97,12 @@ def test_maps_that_the_server_cannot_derive_are_told_and_come_back(
     show(page, 2)
     card(page, "ssl").wait_for()
     assert "The server does not answer" in card(page, "ssl").inner_text()
+    inspect = page.locator("#esl-screen-inspect")
+    for part in (".esl-pane-note:visible", ".esl-sum-num", ".esl-kept"):
+        shown = inspect.locator(part)
+        assert {shown.nth(k).inner_text() for k in range(shown.count())} == {"\u2013"}, "no number of the image before"
+    assert "cannot be shown" in inspect.locator(".esl-sum-scope").inner_text()
+    assert inspect.locator(".esl-image-name").inner_text() == NAMES[2]
     page.unroute("**/images/2/maps*")
     page.keyboard.press("r")
     is_shown(page, 2)
