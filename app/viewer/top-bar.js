@@ -55,6 +55,7 @@ export function damaged({ num_damaged: count = 0 }) {
 }
 
 /** What medians are made of while they are not final, and what is going on. */
-export function provisional({ num_done: done, num_images: images, num_counted: counted = done }) {
-  return `medians provisional ${counted}/${images}${counted < done ? ' · counting' : ''}`;
+export function provisional({ num_done: done, num_images: images, num_counted: counted = done, num_damaged: damaged = 0 }) {
+  if (counted + damaged >= images) return `medians of ${counted} of ${images} images`; // nothing is left to count
+  return `medians provisional ${counted}/${images}${counted + damaged < done ? ' · counting' : ''}`;
 }

@@ -111,5 +111,7 @@ test('medians that move reach the thresholds and the bar; new images have everyt
   await session.refreshMedians();
   assert.deepEqual(told, ['medians', 'info']);
   assert.equal(provisional({ num_done: 2, num_images: 3 }), 'medians provisional 2/3');
+  assert.equal(provisional({ num_done: 3, num_images: 3, num_counted: 2, num_damaged: 1 }), 'medians of 2 of 3 images', 'nothing is left to count');
+  assert.equal(provisional({ num_done: 3, num_images: 4, num_counted: 2, num_damaged: 1 }), 'medians provisional 2/4');
   assert.deepEqual([{}, { num_damaged: 1 }, { num_damaged: 2 }].map(damaged), ['', '1 damaged image left out', '2 damaged images left out']);
 });
