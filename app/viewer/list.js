@@ -258,8 +258,8 @@ export class ImageList {
 
   sub(image, value) {
     if (image.done === false) return 'waiting for its turn';
-    if (value === null || value === undefined) return image.has_truth === false ? 'no ground truth' : `#${image.i}`;
-    if (this.session.brush) return `${this.mark}${showShort(value)}  brushed pixels`;
+    if (this.session.brush && value !== null && value !== undefined) return `${this.mark}${showShort(value)}  brushed pixels`;
+    if (this.key === 'index' || value === null || value === undefined) return image.has_truth === false ? 'no ground truth' : `#${image.i}`;
     return `${this.mark}${inWords(this.key, value)}`;
   }
 

@@ -31,7 +31,9 @@ async function filterBy(list, text) {
 
 test('a filter that is cleared or refused leaves no numbers behind', async () => {
   const { session, list } = ranked();
-  assert.equal((await filterBy(list, 'png')).note, '≈ 2 images');
+  const filtered = await filterBy(list, 'png');
+  assert.equal(filtered.note, '≈ 2 images');
+  assert.match(filtered.missing, /choose Image or Set/, 'the curves say why there are none');
   let told = 0;
   session.on('filter', () => told++);
   for (const text of ['', 'broken<']) {
@@ -41,6 +43,16 @@ test('a filter that is cleared or refused leaves no numbers behind', async () =>
     assert.match(figureValues(FIGURES[0], session, numbers).missing, /filter or sort the list first/);
   }
   assert.equal(told, 4);
+});
+
+test('rows in file order say their number, filtered or not, and what they are sorted by otherwise', async () => {
+  const { session, list } = ranked();
+  const [, , third] = session.info.images;
+  await filterBy(list, 'png');
+  assert.equal(list.sub(third, list.values.get(2)), '#2');
+  list.key = list.sort.value = 'coverage';
+  await list.rank();
+  assert.match(list.sub(third, list.values.get(2)), /kept by ESL/);
 });
 
 test('what only this browser has seen is listed and has no totals', async () => {
