@@ -42,6 +42,14 @@ def demo_checkpoint() -> Path | None:
     return next(iter(sorted((ASSETS_DIR / "demo").glob("*.safetensors"))), None)
 
 
+def network_name(checkpoint: Path) -> str:
+    """What tells a network from others over the same images: its run and the step, or the name of its weights."""
+    path = checkpoint.parent if checkpoint.stem == "model" and checkpoint.suffix else checkpoint
+    if path.parent.name == "checkpoints":
+        return f"{path.parent.parent.name} {path.name}"
+    return path.stem if path.suffix == ".safetensors" else path.name
+
+
 def store_dir(library: Library, source: Source, weights: str = "") -> Path:
     """The folder of a source's store: the same source finds its store again; other weights (by hash) get another."""
     if source.store is not None:
@@ -106,7 +114,8 @@ def _run(library: Library, source: Source, job: Job, on_open: Callable[[OpenStor
 
     def take(store: PredictionStore) -> None:
         note_origin(directory, source.checkpoint)
-        opened = library.add(store, f"{source.dataset} {source.split}", source.checkpoint)
+        name = f"{source.dataset} {source.split} · {network_name(source.checkpoint)}"
+        opened = library.add(store, name, source.checkpoint)
         opened.job = job.id
         if not isinstance(predictor, RecordedNetwork):
             library.keep_predictor(opened, predictor)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from worlds import MAP_SIZE, NAMES, make_library, make_store
 
 from app import extraction
-from app.extraction import Source, start_extraction, store_dir
+from app.extraction import Source, network_name, start_extraction, store_dir
 from app.library import Library
 from esl.errors import CheckpointError
 from esl.pipelines import recorded_network
@@ -65,7 +65,7 @@ def test_a_store_is_there_before_its_images_and_the_wanted_one_comes_early(
     assert (opened.store.num_done, job.state, opened.store.map_size) == (0, "running", MAP_SIZE)
     client = api_client(library)
     (line,) = client.get("/api/v1/stores").json()
-    assert (line["num_done"], line["num_images"]) == (0, 3)
+    assert (line["num_done"], line["num_images"], line["name"]) == (0, 3, "folder all · c")
     assert client.get(f"/api/v1/stores/{opened.sid}").json()["job"] == job.id
     predictor.steps.release()
     wait_until(lambda: opened.store.num_done == 1)
@@ -109,6 +109,19 @@ def test_a_checkpoint_that_cannot_be_used_is_said_to_who_asked(
         start_extraction(library, source)
     assert library.stores() == []
     assert library.jobs.all()[-1].state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "name"),
+    [
+        ("runs/a.b", "a.b"),
+        ("runs/a/checkpoints/step_000100", "a step_000100"),
+        ("runs/a/checkpoints/step_000100/model.safetensors", "a step_000100"),
+        ("weights/deeplab.v2.safetensors", "deeplab.v2"),
+    ],
+)
+def test_a_network_is_named_by_its_run_or_its_weights(checkpoint: str, name: str) -> None:
+    assert network_name(Path(checkpoint)) == name
 
 
 def test_the_same_source_has_the_same_folder_and_a_named_one_wins(
