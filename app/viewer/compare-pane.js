@@ -1,5 +1,6 @@
 // A pane of the two-store view: one byte a pixel through a colour table, any-hit where it is reduced.
 import { el, fittedCanvas, setText } from './dom.js';
+import { greyGround, pack } from './heat.js';
 
 export class ComparePane {
   /** @param hooks {move(dx, dy), zoom(x, y, factor, w, h), at(x, y)} */
@@ -31,6 +32,15 @@ export class ComparePane {
     setText(this.title, title);
     setText(this.note, note);
     this.note.title = note;
+  }
+
+  /** No picture, and nothing said of one. */
+  clear(color) {
+    if (this.words) {
+      this.words.fill(color);
+      this.context.putImageData(this.image, 0, 0);
+    }
+    setText(this.note, '');
   }
 
   /** @param ground packed colour of each image pixel, or null; @param codes bytes; @param table packed colours, 0 shows the ground */
@@ -66,4 +76,20 @@ function hitAll(out, w, codes, table, across, down, W) {
       if (color && across.target[x] >= 0) out[row * w + across.target[x]] = color;
     }
   }
+}
+
+/** An image's photo as packed colours; grey where there is none. */
+export function photoOf(maps) {
+  const out = new Uint32Array(maps.W * maps.H).fill(pack(40, 40, 44));
+  if (!maps.photo) return out;
+  const context = new OffscreenCanvas(maps.W, maps.H).getContext('2d', { willReadFrequently: true });
+  context.drawImage(maps.photo, 0, 0);
+  return new Uint32Array(context.getImageData(0, 0, maps.W, maps.H).data.buffer);
+}
+
+/** The photo, pale and grey, as the ground under marked pixels. */
+export function groundOf(maps) {
+  const out = new Uint32Array(maps.W * maps.H);
+  greyGround(photoOf(maps), out, 0.35, 16);
+  return out;
 }

@@ -3,10 +3,10 @@ import { Camera } from './camera.js';
 import { FIXED, BROKEN, OTHER, OUTSIDE, flipCounts, flipMap, iouOf, keptMap, keptRates, largestChanges, meanOf, pairImages, sameClasses, transitions } from './compare-maps.js';
 import { askMapping, mapped, mappingByName } from './compare-mapping.js';
 import { FlipOrder } from './compare-order.js';
-import { ComparePane } from './compare-pane.js';
+import { ComparePane, groundOf, photoOf } from './compare-pane.js';
 import { grid } from './compare-runs.js';
 import { el, setFlag, setText } from './dom.js';
-import { classTable, greyGround, pack, packHex } from './heat.js';
+import { classTable, packHex } from './heat.js';
 import { sessionFor } from './session.js';
 import { classThresholds } from './thresholds.js';
 import { showCount } from './quantise.js';
@@ -65,7 +65,9 @@ export class CompareStores {
   async load(a = null, b = null) {
     try {
       const stores = await this.api.stores();
-      const options = () => stores.map((s) => el('option', { value: s.sid }, `${s.name} · ${s.num_done}/${s.num_images}`));
+      const isTwin = (s) => stores.some((other) => other !== s && other.name === s.name);
+      this.names = new Map(stores.map((s) => [s.sid, isTwin(s) ? `${s.name} (${s.sid.slice(0, 4)})` : s.name]));
+      const options = () => stores.map((s) => el('option', { value: s.sid }, `${this.names.get(s.sid)} · ${s.num_done}/${s.num_images}`));
       const [oldA, oldB] = [a ?? this.choiceA.value, b ?? this.choiceB.value];
       this.choiceA.replaceChildren(...options());
       this.choiceB.replaceChildren(...options());
@@ -84,6 +86,7 @@ export class CompareStores {
     setText(this.state, '');
     this.current = this.asked = null;
     this.order.forget();
+    if (this.a?.sid !== this.choiceA.value || this.b?.sid !== this.choiceB.value) this.clear();
     const ask = (this.ask = (this.ask ?? 0) + 1);
     try {
       const sessions = [this.choiceA.value, this.choiceB.value].map((sid) => sessionFor(this.api, sid));
@@ -113,7 +116,18 @@ export class CompareStores {
     this.pairs = pairs;
     this.fillImages();
     if (isSame) this.order.set(this.a, this.b, this.pairs);
-    await this.show(Math.max(0, this.at < this.pairs.length && this.pairs[this.at].isDone ? this.at : this.pairs.findIndex((p) => p.isDone)));
+    const same = this.pairs.findIndex((p) => p.isDone && p.name === this.shownName); // file order: the one before may have been another
+    await this.show(Math.max(0, same >= 0 ? same : this.pairs.findIndex((p) => p.isDone)));
+  }
+
+  /** Nothing is left on the screen of what was shown before. */
+  clear() {
+    this.current = this.picked = null;
+    for (const pane of this.panes) pane.clear(BACKGROUND);
+    this.panes[0].name('A', this.names?.get(this.choiceA.value) ?? '');
+    this.panes[1].name('B', this.names?.get(this.choiceB.value) ?? '');
+    setText(this.point, '');
+    for (const part of [this.summary, this.classes, this.changes]) part.replaceChildren();
   }
 
   askClasses() {
@@ -148,19 +162,22 @@ export class CompareStores {
     if (!pair) return;
     const asked = (this.asked = {});
     this.at = n;
+    this.shownName = pair.name;
     this.images.value = n;
     try {
       const [a, own] = await Promise.all([this.a.cache.get(pair.a), this.b.cache.get(pair.b)]);
       if (asked !== this.asked) return;
-      const isFirst = !this.current;
       const b = this.mapping ? mapped(own, this.mapping) : own;
       this.current = { a, b, own, truth: a.truth ?? b.truth };
       this.picked = null;
       setText(this.state, '');
       this.compute();
-      if (isFirst || this.camera.fitted) this.fit();
+      const size = `${a.W} × ${a.H}`;
+      if (size !== this.size || this.camera.fitted) this.fit();
+      this.size = size;
     } catch (error) {
       if (asked !== this.asked) return;
+      this.clear();
       setText(this.state, error.waiting ? 'The network has not seen this image yet in both; it is next.' : error.message);
       if (error.waiting) setTimeout(() => { if (asked === this.asked && this.root.isConnected) this.show(this.at); }, 1500);
     }
@@ -248,8 +265,8 @@ export class CompareStores {
     const { a, b, flips, differ, kept, ground, shown } = this.current;
     const { camera, colors } = this;
     if (!camera.fitted) camera.clamp(a.W, a.H);
-    this.panes[0].name('A', this.a.info.name);
-    this.panes[1].name('B', this.b.info.name);
+    this.panes[0].name('A', this.names?.get(this.a.sid) ?? this.a.info.name);
+    this.panes[1].name('B', this.names?.get(this.b.sid) ?? this.b.info.name);
     this.panes[0].draw(camera, a.W, a.H, a.label, colors);
     this.panes[1].draw(camera, a.W, a.H, b.label, colors);
     const names = this.a.info.class_names;
@@ -272,18 +289,4 @@ export class CompareStores {
     const name = (c) => this.a.info.class_names[c] ?? 'none';
     setText(this.point, `(${x}, ${y})  A ${name(a.label[i])} ${(a.conf[i] / 65535).toFixed(3)} · B ${name(b.label[i])} ${(b.conf[i] / 65535).toFixed(3)}${shown ? ` · truth ${name(truth[i])}` : ''}`);
   }
-}
-
-function photoOf(maps) {
-  const out = new Uint32Array(maps.W * maps.H).fill(pack(40, 40, 44));
-  if (!maps.photo) return out;
-  const context = new OffscreenCanvas(maps.W, maps.H).getContext('2d', { willReadFrequently: true });
-  context.drawImage(maps.photo, 0, 0);
-  return new Uint32Array(context.getImageData(0, 0, maps.W, maps.H).data.buffer);
-}
-
-function groundOf(maps) {
-  const out = new Uint32Array(maps.W * maps.H);
-  greyGround(photoOf(maps), out, 0.35, 16);
-  return out;
 }

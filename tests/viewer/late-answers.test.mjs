@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { FlipOrder } from '../../app/viewer/compare-order.js';
 import { CompareScreen } from '../../app/viewer/compare-screen.js';
 import { CompareStores } from '../../app/viewer/compare-stores.js';
+import { forgetSessions, sessionFor } from '../../app/viewer/session.js';
 import { RunSeries } from '../../app/viewer/runs-series.js';
 import { made, node, settle } from './made.mjs';
 
@@ -38,6 +39,53 @@ test('an image that the new order moved is still shown when it comes', async () 
   for (const answer of a.waiting) answer();
   await shown;
   assert.equal(view.current.a.i, 4);
+});
+
+/** A Compare view whose panes and tables note what they show. */
+function pageOf(stores) {
+  const cleared = [];
+  const parts = () => ({ shown: 'old', replaceChildren(...nodes) { this.shown = nodes.length ? 'new' : ''; }, set hidden(on) {} });
+  const view = made(CompareStores, {
+    api: {}, at: 0, picked: null, mappings: new Map(), choiceA: { value: 'a' }, choiceB: { value: 'b' }, images: { replaceChildren() {} }, state: node(), point: node(),
+    camera: { fitted: false }, classesButton: {}, body: {}, summary: parts(), classes: parts(), changes: parts(), fillImages() {}, compute() {}, fit() {},
+    order: { select: { value: '' }, forget() {}, set() {} },
+    panes: [0, 1, 2, 3].map((n) => ({ clear: () => cleared.push(n), name(title, note) { this.title = title; this.note = note; } })), cleared,
+  });
+  for (const sid of ['a', 'b', 'c']) {
+    const session = sessionFor({ base: 'compare' }, sid);
+    session.opening = Promise.resolve();
+    session.info = { name: `store ${sid}`, class_names: ['x'], map_size: [1, 1], images: ['p', 'q', 'r'].map((name, i) => ({ i, name, done: true })) };
+    session.cache = { get: stores[sid] ?? (async (i) => ({ i, of: sid, W: 1, H: 1, truth: null })) };
+  }
+  view.api = { base: 'compare' };
+  return view;
+}
+
+test('the image stays when the tab is opened again, though the order has another one at its place', async () => {
+  forgetSessions();
+  const view = pageOf({});
+  await view.openBoth();
+  assert.equal(view.current.a.i, 0);
+  view.pairs = [2, 1, 0].map((k) => view.pairs[k]); // as `reorder` does
+  await view.show(0);
+  assert.deepEqual([view.at, view.current.a.i, view.cleared.length], [0, 2, 4], 'cleared when the pair came, not since');
+  await view.openBoth();
+  assert.deepEqual([view.at, view.current.a.i, view.cleared.length], [2, 2, 4]);
+});
+
+test('nothing of the stores chosen before stays while the new ones open, nor of an image where the next cannot be had', async () => {
+  forgetSessions();
+  const view = pageOf({ c: async () => { throw Object.assign(new Error('It waits.'), { waiting: false }); } });
+  await view.openBoth();
+  for (const part of [view.summary, view.classes, view.changes]) part.shown = 'old';
+  view.names = new Map([['b', 'B now'], ['c', 'C now']]);
+  [view.choiceA.value, view.choiceB.value] = ['b', 'c'];
+  const opening = view.openBoth();
+  assert.deepEqual([view.panes[0].note, view.panes[1].note, view.summary.shown, view.classes.shown, view.changes.shown], ['B now', 'C now', '', '', '']);
+  assert.equal(view.current, null);
+  await opening;
+  assert.deepEqual([view.current, view.state.textContent], [null, 'It waits.']);
+  assert.equal(view.cleared.length, 12, 'for the first pair, for the second, and for its image');
 });
 
 test('an order of the pair before is neither applied nor asked for again', async () => {
