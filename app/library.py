@@ -172,6 +172,15 @@ class Library:
         numbers = self._numbers.get(opened.sid)
         return (numbers.num_damaged, numbers.damage) if numbers else (0, "")
 
+    def unread(self, opened: OpenStore) -> tuple[int, str]:
+        """How many of a store's labels cannot be read, as far as its numbers were asked for, and why the first cannot."""
+        numbers = self._numbers.get(opened.sid)
+        if numbers is None:
+            return 0, ""
+        if numbers.num_unread:
+            numbers.start()  # they may be readable again
+        return numbers.num_unread, numbers.unread
+
     def flips(self, a: OpenStore, b: OpenStore) -> FlipCounts:
         """How many pixels change between two open stores."""
         with self._lock:

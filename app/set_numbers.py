@@ -28,6 +28,8 @@ POLL_SECONDS = 0.5
 """How long to wait for the next image while a store grows."""
 JOIN_EVERY = 500
 """Images whose counts stand apart from the table before they are sorted into it: a table is half as large."""
+LOOK_AGAIN_SECONDS = 1.0
+"""How often labels that could not be read are looked at, at most."""
 
 
 class SetNumbers:
@@ -51,6 +53,8 @@ class SetNumbers:
         self.faults: dict[int, str] = {}
         """Image index -> why its ground truth, or all of it, was left out."""
         self._damaged: set[int] = set()
+        self._unread: dict[int, tuple[int, int]] = {}
+        self._looked = 0.0
 
     @property
     def num_counted(self) -> int:
@@ -77,9 +81,21 @@ class SetNumbers:
         """Why the first of them cannot be read, and what to do; empty where none is damaged."""
         return next((self.faults.get(i, "") for i in sorted(self._damaged)), "")
 
+    @property
+    def num_unread(self) -> int:
+        """Images that are counted without their ground truth, since its file cannot be read."""
+        return len(self._unread)
+
+    @property
+    def unread(self) -> str:
+        """Why the first of those label files cannot be read; empty where all can."""
+        return next((self.faults.get(i, "") for i in sorted(self._unread)), "")
+
     def start(self) -> None:
-        """Count in the background what is not counted yet; cheap to call again."""
+        """Count in the background what is not counted yet, and all anew where a label can be read by now; cheap to call again."""
         with self._lock:
+            if self._thread is None and self._is_mended():
+                self._forget()
             if self._thread is None and not self._is_over():
                 self._thread = threading.Thread(target=self._run, name=f"count-{self._opened.sid}", daemon=True)
                 self._thread.start()
@@ -166,6 +182,30 @@ class SetNumbers:
         damaged = {self._opened.image_id(i) for i in tuple(self._damaged)}
         return store.num_counted == len(store.image_ids) or damaged.issuperset(store.uncounted())
 
+    def _is_mended(self) -> bool:
+        """Whether a label that could not be read is another file by now."""
+        now = time.monotonic()
+        if not self._unread or now - self._looked < LOOK_AGAIN_SECONDS:
+            return False
+        self._looked = now
+        return any(self._label_stamp(i) != stamp for i, stamp in self._unread.items())
+
+    def _forget(self) -> None:
+        # All images, as a restart would: what is added up cannot be taken apart by image.
+        self._audit = AuditHistogram(self._opened.num_classes)
+        self._table, self._fresh = RankTable.of({}, self._opened.num_classes), {}
+        self._counted.clear()
+        for i in self._unread:
+            self.faults.pop(i, None)
+        self._unread.clear()
+        self.label_seal = ""
+
+    def _label_stamp(self, i: int) -> tuple[int, int]:
+        try:
+            return self._opened.targets.label_stamp(self._opened.image_id(i))
+        except OSError:
+            return 0, 0  # it went while it was looked at
+
     def _waiting(self) -> list[int]:
         """Images that are done, and not counted here or not in the histogram that medians come from."""
         store = self._opened.store
@@ -187,10 +227,12 @@ class SetNumbers:
         self._opened.store.count(self._opened.image_id(i), maps)
         if i in self._counted:
             return
+        stamp = self._label_stamp(i)
         try:
             truth = self._opened.truth(i)
         except EslError as error:
             self.faults[i] = str(error)
+            self._unread[i] = stamp
             truth = None
         counts = count_image(maps, truth, self._opened.num_classes)
         with self._lock:

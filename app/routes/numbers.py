@@ -139,6 +139,7 @@ def _set_answer(request: Request, opened: OpenStore, numbers: SetNumbers, what: 
     # Ground truth may be mended on the disk.
     headers = caching(request, etag, opened.map_version, is_final=False)
     headers |= {"X-Num-Images": str(count), "X-Num-Damaged": str(numbers.num_damaged)}
+    headers["X-Num-Unread"] = str(numbers.num_unread)
     if not_modified(request, etag):
         return unchanged(headers)
     return binary(request, make(numbers), headers)

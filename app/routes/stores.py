@@ -46,6 +46,7 @@ def medians(opened: StoreDep, library: LibraryDep) -> dict[str, Any]:
     num_counted = store.num_counted
     mu, nu = opened.medians()
     num_damaged, damage = library.damage(opened)
+    num_unread, unread = library.unread(opened)
     return {
         "medians": {"mu": mu.tolist(), "nu": nu.tolist()},
         "num_done": store.num_done,
@@ -53,6 +54,8 @@ def medians(opened: StoreDep, library: LibraryDep) -> dict[str, Any]:
         "provisional": num_counted < len(store.image_ids),
         "num_damaged": num_damaged,
         "damage": damage,
+        "num_unread": num_unread,
+        "unread": unread,
     }
 
 

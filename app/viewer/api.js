@@ -69,12 +69,13 @@ export class Api {
   photoUrl(info, i) { return `${this.base}/stores/${info.sid}/images/${i}/photo?v=${version(info)}`; }
   thumbUrl(info, i, width = 96) { return `${this.base}/stores/${info.sid}/images/${i}/thumb?w=${width}&v=${version(info)}`; }
   probe(info, i, x, y) { return this.json(`/stores/${info.sid}/images/${i}/probe?x=${x}&y=${y}`); }
-  /** Joint counts of the set, and of how many images they are: fewer than done while the server still counts, or where some are damaged. */
+  /** Joint counts of the set, and of how many images they are: fewer than done while the server still counts, or where some are damaged, and how many labels cannot be read. */
   async hist(info) {
     const response = await this.request(`/stores/${info.sid}/hist?v=${version(info)}`);
     const numImages = Number(response.headers.get('X-Num-Images') ?? info.num_done);
     const numDamaged = Number(response.headers.get('X-Num-Damaged') ?? 0);
-    return { buffer: await response.arrayBuffer(), numImages, numDamaged };
+    const numUnread = Number(response.headers.get('X-Num-Unread') ?? 0);
+    return { buffer: await response.arrayBuffer(), numImages, numDamaged, numUnread };
   }
   marginals(info) { return this.bytes(`/stores/${info.sid}/marginals?v=${version(info)}`); }
   flips(a, b) { return this.json(`/stores/${a}/flips/${b}`); }

@@ -12,11 +12,17 @@ export function numbersOf(session, scope, numShown = 0) {
   return { scope, ...(scope === 'filter' ? ofFilter(session, numShown) : ofImage(session)) };
 }
 
+/** How many images are counted without the ground truth that they have; the bar says why. */
+export function unread({ num_unread: count = 0 }) {
+  return count ? `${count} label${count > 1 ? 's' : ''} cannot be read` : '';
+}
+
 function ofSet(session) {
   const { histogram, histogramImages: counted, info } = session;
+  const without = session.showsTruth && unread(info);
   return {
     counts: histogram?.at(session.thresholds) ?? null, cumulative: histogram?.cumulative ?? null, tag: `set${counted}`,
-    note: session.histogramError ?? (histogram ? `≈ ${counted} of ${info.num_images} images` : 'reading …'), title: `whole target set, ${counted ?? 0} images`,
+    note: session.histogramError ?? (histogram ? `≈ ${counted} of ${info.num_images} images${without ? ` · ${without}` : ''}` : 'reading …'), title: `whole target set, ${counted ?? 0} images`,
   };
 }
 

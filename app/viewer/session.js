@@ -238,12 +238,12 @@ export class Session {
     clearTimeout(this.histogramTimer);
     const { map_version: version } = this.info;
     try {
-      const { buffer, numImages, numDamaged = 0 } = await this.api.hist(this.info);
+      const { buffer, numImages, numDamaged = 0, numUnread = 0 } = await this.api.hist(this.info);
       this.histogramError = null;
       if (version === this.info.map_version) {
         this.histogramHeld = new SetHistogram(new Uint32Array(buffer), this.numClasses);
         [this.histogramImages, this.histogramDamaged] = [numImages, numDamaged];
-        if (numDamaged !== (this.info.num_damaged ?? 0)) await this.refreshMedians(); // says why
+        if (numDamaged !== (this.info.num_damaged ?? 0) || numUnread !== (this.info.num_unread ?? 0)) await this.refreshMedians(); // says why
       }
     } catch (error) {
       this.histogramError = error.message;

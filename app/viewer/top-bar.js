@@ -1,6 +1,7 @@
 // The bar above every screen: what is looked at, which numbers are shown, the recipe, blind mode, theme, help.
 import { el, iconButton, ICONS, setFlag, setText } from './dom.js';
 import { RecipeBar } from './recipes.js';
+import { unread } from './scope-numbers.js';
 
 const SCOPES = [['image', 'Image'], ['filter', 'Filter'], ['set', 'Set']];
 
@@ -32,9 +33,9 @@ export class TopBar {
     this.title.title = `Open another store · ${info.name}, ${info.num_images} images at ${info.map_size[1]} × ${info.map_size[0]}`;
     setText(this.model, [info.dataset, info.split].filter(Boolean).join(' · ') + (info.model?.name ? `  ·  ${info.model.name}` : ''));
     const borrowed = session.borrowed ? `medians of ${session.borrowed.name}` : '';
-    const banner = [info.provisional ? provisional(info) : borrowed, damaged(info)].filter(Boolean).join(' · ');
+    const banner = [info.provisional ? provisional(info) : borrowed, damaged(info), unread(info)].filter(Boolean).join(' · ');
     setText(this.banner, banner);
-    this.banner.title = info.damage ?? '';
+    this.banner.title = [info.damage, info.unread].filter(Boolean).join(' ');
     this.banner.hidden = !banner;
     this.stop.hidden = !(info.provisional && info.job);
     for (const button of this.scopes) {

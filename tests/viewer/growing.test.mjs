@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { Curves } from '../../app/viewer/curves.js';
+import { numbersOf, unread } from '../../app/viewer/scope-numbers.js';
 import { ThresholdsScreen } from '../../app/viewer/thresholds-screen.js';
 import { made, sessionOf, settle } from './made.mjs';
 
@@ -83,4 +84,21 @@ test('the curves and the sweep are made anew when medians or counts move', async
   assert.deepEqual([isMade(), isMade()], [true, false]);
   session.info.medians = { mu: [0, 0], nu: [9, 15] };
   assert.ok(isMade());
+});
+
+test('labels that cannot be read are told beside the numbers of the set that lack them', async () => {
+  const { server, session } = growing();
+  const counted = session.api.hist;
+  session.api.hist = async () => ({ ...await counted(), numUnread: 2 });
+  session.api.medians = async () => ({ medians: session.info.medians, num_done: 3, num_unread: 2, unread: 'The label is gone.' });
+  server.done = 3;
+  await session.refresh();
+  session.histogram;
+  await settle();
+  await settle();
+  assert.equal(session.info.unread, 'The label is gone.', 'the reason is asked for');
+  assert.match(numbersOf(session, 'set').note, /3 of 9 images · 2 labels cannot be read/);
+  session.blind = true;
+  assert.doesNotMatch(numbersOf(session, 'set').note, /label/);
+  assert.deepEqual([{}, { num_unread: 1 }].map(unread), ['', '1 label cannot be read']);
 });

@@ -4,11 +4,13 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clients import api_client
 from starlette.testclient import TestClient
-from worlds import NAMES, flip_bit, logits_of, make_store
+from worlds import NAMES, flip_bit, logits_of, make_library, make_store
 
+from app import set_numbers
 from app.library import Library
 from app.opened import OpenStore
 from app.set_numbers import SetNumbers
@@ -125,6 +127,42 @@ def test_a_damaged_image_is_left_out_and_said_and_counted_once_it_is_mended(
     assert client.get(f"{url}/hist").headers["x-num-images"] == "3"
     after = client.get(url).json()
     assert (after["num_damaged"], after["damage"], after["provisional"]) == (0, "", False)
+
+
+@pytest.mark.parametrize("gone", ["data", "data/labels/a/one.png"])
+def test_labels_that_cannot_be_read_are_said_and_counted_once_they_can(
+    library: Library, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    monkeypatch.setattr(set_numbers, "LOOK_AGAIN_SECONDS", 0.0)
+    make_store(tmp_path)
+    opened = library.add(PredictionStore.open(tmp_path / "store"))
+    url = f"{BASE}/{opened.sid}"
+    assert client.get(url).json()["num_unread"] == 0
+    (tmp_path / gone).rename(tmp_path / "away")
+    library.numbers(opened).wait(60)
+    without = client.get(f"{url}/hist")
+    count = 3 if gone == "data" else 1
+    assert (without.headers["x-num-images"], without.headers["x-num-unread"]) == ("3", str(count))
+    told = client.get(url).json()
+    assert told["num_unread"] == count
+    assert told["unread"] != ""
+    library.numbers(opened).wait(60)
+    assert client.get(f"{url}/hist").headers["etag"] == without.headers["etag"], (
+        "nothing is counted again while they are away"
+    )
+
+    (tmp_path / "away").rename(tmp_path / gone)
+    client.get(url)
+    assert library.numbers(opened).wait(60)
+    again = client.get(f"{url}/hist", headers={"If-None-Match": without.headers["etag"]})
+    assert (again.status_code, again.headers["x-num-images"], again.headers["x-num-unread"]) == (200, "3", "0")
+    other = make_library(tmp_path / "other")
+    twin = other.open(tmp_path / "store")
+    assert other.numbers(twin).wait(60)
+    np.testing.assert_array_equal(library.numbers(opened).joint(), other.numbers(twin).joint())
+    assert client.post(f"{url}/rank", json={"mu": [0] * 5, "nu": [0] * 5}).json()["order"] == [0, 1, 2]
+    after = client.get(url).json()
+    assert (after["num_unread"], after["unread"]) == (0, "")
 
 
 def test_counting_that_is_stopped_half_way_leaves_nothing_and_begins_anew(library: Library, tmp_path: Path) -> None:
