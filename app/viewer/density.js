@@ -120,7 +120,7 @@ export class Density {
     context.textAlign = 'center';
     context.textBaseline = 'top';
     for (const v of [0, 0.25, 0.5, 0.75, 1]) context.fillText(String(v), x(v), y(0) + 5);
-    context.fillText('entropy E', x(0.62), y(0) + 5);
+    context.fillText(x(1) - x(0) < 400 ? 'E' : 'entropy E', x(0.625), y(0) + 5); // between two numbers
     context.textAlign = 'right';
     context.textBaseline = 'middle';
     for (const v of [0.25, 0.5, 0.75, 1]) context.fillText(String(v), x(0) - 5, y(v));

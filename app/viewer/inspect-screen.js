@@ -65,7 +65,7 @@ export class InspectScreen {
     this.brushChip = el('button', { type: 'button', class: 'esl-chip is-brush', hidden: true, title: 'Stop marking these pixels', onclick: () => this.clearBrush() });
     return el('div', { class: 'esl-tools', role: 'toolbar', 'aria-label': 'Panes' }, el('div', { class: 'esl-segments' }, this.counts),
       button('Fit', 'Whole image (F)', () => this.grid.fit()), button('1:1', 'One image pixel for one screen pixel', () => this.grid.oneToOne(...this.grid.viewport.map((v) => v / 2))),
-      this.mixButton, this.colorButton, this.curtainButton, button('Figures', 'Error rate by class and the curves as figures: PNG, SVG, CSV', () => this.figures.open()), this.brushChip, el('span', { class: 'esl-grow' }), this.imageName.root);
+      this.mixButton, this.colorButton, this.curtainButton, button('Figures', 'Error rate by class and the curves as figures: PNG, SVG, CSV', () => this.figures.open()), this.brushChip, this.imageName.root);
   }
 
   listen() {

@@ -47,8 +47,8 @@ export class RecipeList {
     return el('div', { class: 'esl-recipe-row' },
       el('b', {}, recipe.name || 'unnamed'), el('code', {}, String(recipe.id).slice(0, 10)),
       el('span', { class: 'esl-muted' }, [recipe.criterion === 'max_prob' ? 'SSL' : 'ESL', `ν* ${rule.nuStar}`, `μ* ${rule.muStar}`, rule.mode, overrides ? `${overrides} overrides` : '', maskNote(recipe), medianNote(this.session, recipe)].filter(Boolean).join(' · ')), compared, el('span', { class: 'esl-grow' }),
-      el('button', { type: 'button', class: 'esl-btn is-quiet', onclick: () => { compared.textContent = this.compare(recipe, rule); } }, 'Compare'),
-      el('button', { type: 'button', class: 'esl-btn', onclick: () => this.use(recipe, rule) }, 'Load'));
+      el('span', { class: 'esl-recipe-buttons' }, el('button', { type: 'button', class: 'esl-btn is-quiet', onclick: () => { compared.textContent = this.compare(recipe, rule); } }, 'Compare'),
+      el('button', { type: 'button', class: 'esl-btn', onclick: () => this.use(recipe, rule) }, 'Load')));
   }
 
   /** Put a recipe on screen, with the medians and the mask that it takes. */

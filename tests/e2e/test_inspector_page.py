@@ -44,6 +44,36 @@ def test_every_screen_opens(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_on_a_small_screen_every_control_can_be_reached(server: Server, watch: Callable[..., Watched]) -> None:
+    page = watch(1024, 700).page
+    open_page(server, page)
+    page.wait_for_selector("#esl-screen-inspect .esl-image-name:has-text('one')")
+    reached = """([root, texts]) => texts.filter((text) => {
+        const node = [...document.querySelectorAll(root + ' *')].find((n) => n.childElementCount === 0 && n.textContent === text);
+        node.scrollIntoView({ block: 'nearest' });
+        const box = node.getBoundingClientRect();
+        const at = [box.left + 3, box.right - 3].map((x) => document.elementFromPoint(x, (box.top + box.bottom) / 2));
+        return at.some((hit) => hit !== node);
+    })"""
+    tools = ["Fit", "1:1", "Photo 0 %", "Colour: class", "Curtain", "Figures"]
+    assert page.evaluate(reached, ["#esl-screen-inspect .esl-tools", tools]) == []
+    page.locator("#esl-screen-inspect .esl-recipe-name").fill("a recipe with a name of some length")
+    page.keyboard.press("Control+s")
+    page.get_by_role("tab", name="Thresholds", exact=True).click()
+    page.wait_for_selector("#esl-screen-thresholds .esl-recipe-row")
+    wanted = [
+        "Match coverage",
+        "Match error",
+        "Pareto",
+        "uses GT: no UDA setting",
+        "Figures",
+        "Undo",
+        "Compare",
+        "Load",
+    ]
+    assert page.evaluate(reached, ["#esl-screen-thresholds .esl-middle", wanted]) == []
+
+
 def test_a_hostile_name_is_text_everywhere(server: Server, watch: Callable[..., Watched]) -> None:
     page = watch().page
     open_page(server, page, more="&i=2")
