@@ -92,7 +92,10 @@ window.eslBegun = import(%(module)s).then(async (viewer) => {
   document.addEventListener('esl:theme', (event) => dress(event.detail.theme));
   document.addEventListener('DOMContentLoaded', () => dress(stored()));
   dress(stored());
-  const wanted = new URLSearchParams(location.hash.slice(1)).get('tab');
+  // A link that is pasted into this page, as it was pasted: a screen may have written its view over it meanwhile.
+  const tabOf = (url) => new URLSearchParams(new URL(url).hash.slice(1)).get('tab');
+  window.addEventListener('hashchange', ({ newURL }) => { if (names[tabOf(newURL)]) open(tabOf(newURL)); });
+  const wanted = tabOf(location.href);
   let tries = 400;
   const wait = setInterval(() => {
     const tab = wanted && names[wanted] ? find(wanted) : find('inspect');

@@ -32,13 +32,16 @@ export class CompareScreen {
   }
 
   async start() {
-    const parts = new URLSearchParams(location.hash.slice(1));
-    if (parts.get('runs') && this.chosen.length === 0) this.chosen = parts.get('runs').split(',').map(decodeURIComponent);
-    await this.poll();
-    if (parts.get('pair')) {
-      this.setMode('stores', parts.get('pair').split(','));
-    }
+    await this.takeLink(new URLSearchParams(location.hash.slice(1)));
     this.again();
+  }
+
+  /** The runs and the pair of stores that a link names; what it does not name stays. */
+  async takeLink(parts) {
+    if (parts.get('runs')) this.chosen = parts.get('runs').split(',').map(decodeURIComponent);
+    if (parts.get('runs') && !parts.get('pair')) this.setMode('runs');
+    await this.poll();
+    if (parts.get('pair')) this.setMode('stores', parts.get('pair').split(','));
   }
 
   again() {

@@ -130,15 +130,12 @@ export class InspectScreen {
     const kinds = (view.panes ?? []).filter((id) => KIND.has(id)).slice(0, 4);
     kinds.forEach((id, n) => grid.panes[n].setKind(id));
     if ([1, 2, 4].includes(kinds.length)) grid.setCount(kinds.length);
-    if (view.camera) {
-      [grid.camera.cx, grid.camera.cy, grid.camera.scale] = view.camera;
-      grid.camera.fitted = false;
-    }
-    if (view.mix) this.setMix(view.mix);
+    if (view.camera !== undefined) grid.aim(view.camera);
+    if (view.mix !== undefined) this.setMix(view.mix);
     if (view.colorBy) this.setColor(view.colorBy);
     if (view.sort && KEYS.some(([id]) => id === view.sort)) list.key = list.sort.value = view.sort;
-    if (view.filter) list.search.value = this.session.filter = view.filter;
-    if (view.sort || view.filter) list.rank();
+    if (view.filter !== undefined) list.search.value = this.session.filter = view.filter;
+    if (view.sort || view.filter !== undefined) list.rank();
   }
 
   onLeave() {

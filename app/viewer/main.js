@@ -4,7 +4,7 @@ import { el } from './dom.js';
 import { sessionFor } from './session.js';
 import { Help, Theme } from './frame.js';
 import { CommandPalette, Keyboard } from './keyboard.js';
-import { HashWriter, decodeView, encodeView } from './url-state.js';
+import { HashWriter, decodeView, encodeView, keepLink, wholeView } from './url-state.js';
 import { StaleStrip } from './stale-strip.js';
 import { Toasts } from './toast.js';
 import { TopBar } from './top-bar.js';
@@ -37,7 +37,8 @@ async function onlyStore(api) {
 
 /** The image of a link, else the first one that is done. */
 function firstImage(session, link) {
-  return link.index ?? session.info.images.find((image) => image.done !== false)?.i ?? 0;
+  if (link.index < session.info.num_images) return link.index;
+  return session.info.images.find((image) => image.done !== false)?.i ?? 0;
 }
 
 class Viewer {
@@ -48,7 +49,7 @@ class Viewer {
     this.api = new Api(boot.apiBase ?? '/api/v1');
     this.theme = new Theme(element, boot.theme);
     this.toasts = new Toasts();
-    this.hash = new HashWriter(() => (this.isShown && this.session ? this.composeHash() : null));
+    this.hash = new HashWriter(() => (this.root.offsetWidth > 0 && this.session ? this.composeHash() : null));
     this.root = el('div', { class: 'esl', dataset: { screen: this.kind } });
     this.help = new Help(this.root, () => this.bindings);
     element.replaceChildren(this.root);
@@ -60,6 +61,8 @@ class Viewer {
     this.observer.observe(this.root);
     this.onstore = ({ detail, target }) => { if (target !== this.element) this.follow(detail.sid); };
     document.addEventListener('esl:store', this.onstore);
+    this.onhash = (event) => this.followLink(event);
+    window.addEventListener('hashchange', this.onhash); // the page's own writing of the hash tells nobody
     this.theme.dress(this.root, () => this.session?.emit('theme'));
   }
 
@@ -86,6 +89,19 @@ class Viewer {
     }
   }
 
+  /** Another link was put into the address bar: all that it says is taken, and its tab is opened by the page's head. */
+  followLink(event) {
+    if (!this.element.isConnected) return window.removeEventListener('hashchange', this.onhash);
+    this.hash.cancel();
+    keepLink(event);
+    const link = wholeView(decodeView(location.hash));
+    const isOther = link.sid !== undefined && link.sid !== this.session?.sid;
+    if (isOther || !this.screen?.root.isConnected) return this.start(false, true);
+    this.session.takeLink(link, true);
+    this.hash.touch();
+    return this.applyView(link, true);
+  }
+
   /** Fill the window below whatever stands above, down to a size at which it stays usable. */
   fitHeight() {
     if (this.boot.height) return this.root.style.setProperty('height', this.boot.height);
@@ -96,16 +112,16 @@ class Viewer {
   }
 
   /** Open the store of the link, else the one given, else the only one there is; ask when there is a choice. */
-  async start(isChosen = false) {
+  async start(isChosen = false, isNewLink = false) {
     const link = decodeView(location.hash);
-    const view = isChosen ? {} : link;
+    const view = isChosen ? {} : isNewLink ? wholeView(link) : link;
     const sid = isChosen ? this.boot.sid : link.sid ?? this.boot.sid ?? await onlyStore(this.api);
     if (!sid) return this.openCard();
     this.leave();
     const session = this.session = sessionFor(this.api, sid);
     this.session.user = this.boot.user ?? this.session.user ?? '';
     this.root.replaceChildren(el('div', { class: 'esl-opening' }, el('div', { class: 'esl-pulse' }), el('p', {}, 'Opening the store …')));
-    this.session.takeLink(view);
+    this.session.takeLink(view, isNewLink);
     try {
       [this.Screen] = await Promise.all([SCREENS[this.kind](), session.ready()]);
     } catch (error) {
@@ -113,7 +129,7 @@ class Viewer {
     }
     if (session !== this.session) return undefined; // another one was chosen meanwhile
     this.build();
-    return this.applyView(view);
+    return this.applyView(view, isNewLink);
   }
 
   /** Show another store, here and on every other screen of the page. */
@@ -177,13 +193,18 @@ class Viewer {
       { name: 'Light or dark theme', run: () => this.theme.toggle() }];
   }
 
-  applyView(view) {
+  /** `isNewLink`: its image takes the place of the one on screen; in the audit, arcs choose the image. */
+  applyView(view, isNewLink = false) {
     const { session } = this;
+    const { num_images: numImages } = session.info;
     if (this.screen.applyView) this.screen.applyView(view);
-    const first = session.image || session.imageError ? session.index : firstImage(session, view);
+    const isNew = isNewLink && view.index !== undefined && view.tab !== 'audit';
+    const first = (session.image || session.imageError) && !isNew ? session.index : firstImage(session, view);
+    const isHere = view.tab ? view.tab === this.kind : this.isShown; // one screen says it
+    if (view.index >= numImages && isHere) this.toasts.say(`The link names image #${view.index}; this store has #0 to #${numImages - 1}, so #${first} is shown.`);
     if (session.loading) session.emit('loading'); // begun before this screen could hear of it
     if (session.image && session.index === first) session.emit('image');
-    else if (this.screen.wantsImage !== false) return session.show(first);
+    else if (isNew || this.screen.wantsImage !== false) return session.show(first);
     return undefined;
   }
 

@@ -71,6 +71,12 @@ export class PaneGrid {
     this.hooks.oncamera();
   }
 
+  /** The camera of a link: [x, y, scale], or null for the whole image. */
+  aim(camera) {
+    if (camera) [this.camera.cx, this.camera.cy, this.camera.scale] = camera;
+    this.camera.fitted = camera === null;
+  }
+
   /** 1:1 at a point, or back to fit when already there. */
   oneToOne(sx, sy) {
     if (this.camera.scale === 1) return this.fit();

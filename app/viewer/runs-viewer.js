@@ -8,7 +8,7 @@ import { stateOf } from './runs-words.js';
 import { sessionFor } from './session.js';
 import { Toasts } from './toast.js';
 import { TrainScreen } from './train-screen.js';
-import { HashWriter } from './url-state.js';
+import { HashWriter, keepLink } from './url-state.js';
 
 export const RUN_SCREENS = Object.freeze({ train: TrainScreen, compare: CompareScreen });
 const TITLES = { train: 'Train', compare: 'Compare' };
@@ -27,16 +27,27 @@ export class RunsViewer {
     this.observer = new ResizeObserver(() => this.onResize());
     this.observer.observe(document.documentElement);
     this.observer.observe(this.root);
+    this.listen('hashchange', (event) => this.followLink(event), window);
     this.listen('esl:store', ({ detail }) => this.takeStore(detail.sid));
     this.listen('esl:compare', ({ detail }) => this.screen?.choose?.(detail.names));
   }
 
-  listen(name, run) {
+  listen(name, run, target = document) {
     const listener = (event) => {
       if (this.element.isConnected) run(event);
-      else document.removeEventListener(name, listener);
+      else target.removeEventListener(name, listener);
     };
-    document.addEventListener(name, listener);
+    target.addEventListener(name, listener);
+  }
+
+  /** Another link was put into the address bar: its tab is opened by the page's head. */
+  followLink(event) {
+    this.hash.cancel();
+    keepLink(event);
+    const parts = new URLSearchParams(location.hash.slice(1));
+    this.takeStore(parts.get('s'));
+    if (parts.get('tab') === this.kind) this.screen?.takeLink?.(parts);
+    this.hash.touch();
   }
 
   onResize() {
@@ -131,7 +142,7 @@ export class RunsViewer {
   }
 
   composeHash() {
-    if (!this.isShown) return null;
+    if (this.root.offsetWidth === 0) return null;
     const parts = new URLSearchParams(location.hash.slice(1));
     parts.set('tab', this.kind);
     for (const [key, value] of Object.entries(this.screen?.hashParts ?? {})) {

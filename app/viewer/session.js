@@ -100,16 +100,19 @@ export class Session {
   get numClasses() { return this.info.class_names.length; }
   get showsTruth() { return this.info.has_truth && !this.blind; }
 
-  /** What a link says of all screens, for the first one that opens; from then on the page knows better than its URL. */
-  takeLink({ rule, hidden, scope, portion, filter }) {
-    if (this.isBegun) return;
+  /**
+   * What a link says of all screens, for the first one that opens; from then on the page knows better than its URL, but
+   * for a link that is put into the address bar (`isNew`): its thresholds are one step of undo.
+   */
+  takeLink({ rule, hidden, scope, portion, filter }, isNew = false) {
+    if (this.isBegun && !isNew) return;
     this.isBegun = true;
-    if (rule) this.setRule(rule, false);
-    this.committed = copyRule(this.rule);
+    if (rule) this.setRule(rule, isNew);
+    if (!isNew) this.committed = copyRule(this.rule);
     if (hidden) this.setHidden(new Set(hidden));
     if (scope) this.setScope(scope);
     if (portion) this.classBalanced.setPortion(portion);
-    if (filter) this.filter = filter;
+    if (filter !== undefined) this.filter = filter;
   }
 
   /** Change the rule; `commit` ends a gesture, and makes one step of undo. */

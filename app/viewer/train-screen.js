@@ -44,6 +44,12 @@ export class TrainScreen {
     this.again();
   }
 
+  /** The run that a link names, where there is one of that name. */
+  takeLink(link) {
+    const wanted = link.get('run');
+    if (wanted && this.rowOf(wanted)) this.show(wanted);
+  }
+
   /** Once a second while something runs, else every two; nothing while nobody can see it. */
   again() {
     clearTimeout(this.timer);

@@ -71,6 +71,18 @@ export function decodeView(hash) {
   return view;
 }
 
+/** Put back a link that this page wrote its own view over before it could hear of the link. */
+export function keepLink({ newURL }) {
+  if (location.href !== newURL) history.replaceState(history.state, '', newURL);
+}
+
+/** What a view shows that is opened in place of another: what a link leaves out is then as a new page has it. */
+export function wholeView(view) {
+  const shared = view.rule ? { hidden: [], scope: 'image', portion: DEFAULT_PORTION, filter: '' } : {};
+  const look = view.panes ? { camera: null, mix: 0, colorBy: 'class', sort: 'index' } : {};
+  return { ...shared, ...look, ...view };
+}
+
 /** Write the hash without a history entry, at most a few times a second. */
 export class HashWriter {
   constructor(compose, wait = 250) {
@@ -82,6 +94,11 @@ export class HashWriter {
   touch() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.write(), this.wait);
+  }
+
+  /** The hash is another's now: what was about to be written is older. */
+  cancel() {
+    clearTimeout(this.timer);
   }
 
   write() {

@@ -135,6 +135,32 @@ def test_a_tab_that_opens_takes_the_thresholds_of_the_page_not_those_of_its_link
     assert page.evaluate(f"{handle}.session.rule.nuStar") == 0.38
 
 
+def test_a_link_pasted_into_the_open_page_is_taken_whole(server: Server, watch: Callable[..., Watched]) -> None:
+    page = watch().page
+    open_page(server, page, more="&i=0")
+    handle = "document.querySelector('#esl-screen-inspect .esl-shell')?.__esl"
+    page.wait_for_function(f"{handle}?.session.image?.maps.i === 0")
+    sid = page.evaluate(f"{handle}.session.sid")
+    page.evaluate(f"location.hash = 'tab=inspect&s={sid}&i=2&nu=0.3&mu=0.7&p=esl,entropy&q=b/&hide=1'")
+    page.wait_for_function(f"{handle}.session.image?.maps.i === 2")
+    page.wait_for_timeout(600)  # what is written now is the new view
+    for part in ("i=2", "nu=0.3&mu=0.7", "p=esl,entropy", "hide=1", "q=b"):
+        assert part in page.evaluate("location.hash")
+    inspect = page.locator("#esl-screen-inspect")
+    assert inspect.locator(".esl-pane:visible").count() == 2
+    expect(inspect.locator(".esl-item:visible")).to_have_count(1)
+    page.evaluate(f"location.hash = 'tab=thresholds&s={sid}&i=1&nu=0.2&mu=0.8'")
+    page.wait_for_selector("#esl-screen-thresholds .esl-middle", state="visible")
+    page.wait_for_function(f"{handle}.session.image?.maps.i === 1 && {handle}.session.rule.nuStar === 0.2")
+    page.wait_for_timeout(600)
+    assert "tab=thresholds" in page.evaluate("location.hash")
+    assert "nu=0.2&mu=0.8" in page.evaluate("location.hash")
+    page.evaluate(f"location.hash = 'tab=inspect&s={sid}&i=9999'")
+    expect(inspect.locator(".esl-toast")).to_contain_text("image #9999; this store has #0 to #2")
+    page.evaluate("location.hash = 'tab=inspect&s=dead'")
+    expect(inspect.locator(".esl-open-card")).to_be_visible()
+
+
 def test_a_theme_chosen_on_one_screen_is_that_of_all(server: Server, watch: Callable[..., Watched]) -> None:
     page = watch().page
     open_page(server, page, "thresholds")

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { prepare } from '../../app/viewer/main.js';
 import { damaged, provisional } from '../../app/viewer/top-bar.js';
-import { decodeView } from '../../app/viewer/url-state.js';
+import { decodeView, wholeView } from '../../app/viewer/url-state.js';
 import { forgetSessions, sessionFor } from '../../app/viewer/session.js';
 
 const [W, H] = [4, 2];
@@ -65,6 +65,23 @@ test('the link is taken by the first screen alone: what was changed since is not
   session.filter = '';
   session.takeLink(decodeView(link)); // another tab opens, the URL is still that of the first
   assert.deepEqual(said(), [0.23, [], 'image', 0.3, '']);
+});
+
+test('a link that is put into the open page is taken whole, thresholds as one step of undo', async () => {
+  serve(['aa'], '#s=aa&nu=0.25&mu=0.75&hide=1&n=set&cb=0.5&q=class:car');
+  await prepare();
+  const session = sessionFor({ base: '/api/v1' }, 'aa');
+  session.takeLink(wholeView(decodeView('#s=aa&i=2&nu=0.3&mu=0.7&p=ssl,esl')), true);
+  assert.deepEqual([session.rule.nuStar, [...session.hidden], session.scope, session.classBalanced.portion, session.filter], [0.3, [], 'image', 0.2, '']);
+  session.undo();
+  assert.equal(session.rule.nuStar, 0.25);
+  assert.deepEqual(wholeView(decodeView('#i=2')), { index: 2 }, 'a link of an image alone changes nothing else');
+});
+
+test('a link to an image that is not there begins with the first one that is', async () => {
+  const asked = serve(['aa'], '#s=aa&i=9999');
+  await prepare();
+  assert.ok(asked.some((path) => path.startsWith('/stores/aa/images/1/maps')));
 });
 
 test('thresholds set before any screen stood win over a link', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Camera } from '../../app/viewer/camera.js';
 import { splitMaps, boundaryDistance } from '../../app/viewer/images.js';
-import { decodeView, encodeView } from '../../app/viewer/url-state.js';
+import { decodeView, encodeView, keepLink } from '../../app/viewer/url-state.js';
 import { splitName, visibleRange } from '../../app/viewer/list.js';
 import { splitFilter } from '../../app/viewer/ranking.js';
 import { auditBindings } from '../../app/viewer/audit-keys.js';
@@ -69,6 +69,15 @@ test('a link holds the whole view', () => {
   };
   const back = decodeView(`#${encodeView(view)}`);
   for (const key of Object.keys(view)) assert.deepEqual(back[key], view[key], key);
+});
+
+test('a link that the page wrote over before it heard of it is put back', () => {
+  const written = [];
+  globalThis.location = { href: 'http://x/#own' };
+  globalThis.history = { state: null, replaceState: (state, title, url) => written.push(url) };
+  keepLink({ newURL: 'http://x/#pasted' });
+  keepLink({ newURL: 'http://x/#own' });
+  assert.deepEqual(written, ['http://x/#pasted']);
 });
 
 test('nonsense in a link is left out', () => {
