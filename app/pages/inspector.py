@@ -47,7 +47,7 @@ const ready = async () => {
 };
 const start = async () => {
   const begun = await window.eslBegun;
-  if (begun?.host && boot.screen === 'inspect') return host.replaceWith(begun.host), begun.host.classList.remove('esl-early');
+  if (begun?.host && boot.screen === 'inspect') return host.replaceWith(begun.host), begun.host.classList.remove('esl-early'), begun.host.dispatchEvent(new Event('esl:moved'));
   boot.sid = window.eslStore ?? begun?.sid;
   const [viewer] = await Promise.all([import(%(module)s), boot.sid || boot.free || ready()]);
   return viewer.mount(host, boot);

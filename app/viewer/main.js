@@ -61,6 +61,7 @@ class Viewer {
     this.observer.observe(this.root);
     this.onstore = ({ detail, target }) => { if (target !== this.element) this.follow(detail.sid); };
     document.addEventListener('esl:store', this.onstore);
+    element.addEventListener('esl:moved', () => this.screen?.list?.reveal()); // what is moved has lost its scrolling
     this.onhash = (event) => this.followLink(event);
     window.addEventListener('hashchange', this.onhash); // the page's own writing of the hash tells nobody
     this.theme.dress(this.root, () => this.session?.emit('theme'));

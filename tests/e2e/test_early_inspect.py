@@ -49,10 +49,15 @@ def test_the_shell_takes_inspect_in_as_it_is(server: Server, watch: Callable[...
     page.wait_for_function(DRAWN)
     before = page.locator(".esl-early .esl").bounding_box()
     page.evaluate("document.querySelector('.esl-shell canvas').dataset.mark = 'here'")
+    page.evaluate("document.querySelector('.esl-list-scroll').style.cssText = 'flex: none; height: 60px'")
+    page.evaluate("document.querySelector('.esl-shell').__esl.show(2)")
+    scrolled = "document.querySelector('.esl-list-scroll').scrollTop > 0"
+    page.wait_for_function(scrolled)
     let_go()
     page.wait_for_selector("#esl-screen-inspect .esl-shell canvas[data-mark=here]")
     assert page.locator(".esl-early").count() == 0
     assert page.locator(".esl").count() == 1
+    page.wait_for_function(scrolled)  # the list shows the image that is chosen
     page.wait_for_timeout(1200)  # the tabs above have found their place
     assert page.locator("#esl-screen-inspect .esl").bounding_box() == before
     page.get_by_role("tab", name="Thresholds", exact=True).click()
