@@ -49,6 +49,8 @@ class PairDataset:
     """How label files store ids; only SYNTHIA's own differ."""
     fit: Literal["stretch", "within"] = "stretch"
     """How images meet another size: stretched to it, or (Mapillary) inside it with padding at the right and bottom."""
+    label_fault: str = ""
+    """Why labels cannot be read with `class_set`, as a sentence; images are not concerned."""
 
     def __post_init__(self) -> None:
         where = f"{self.name} split {self.split!r} below {self.root}"
@@ -135,8 +137,11 @@ class PairDataset:
             (height, width) uint8, 255 = ignore.
 
         Raises:
-            DataError: no label, another size than the image's, a wrong bit depth, or unknown ids.
+            DataError: no label, another size than the image's, a wrong bit depth, unknown ids, or classes that
+                `class_set` does not have.
         """
+        if self.label_fault:
+            raise DataError(self.label_fault)
         sample = self.sample(image_id)
         if sample.label_path is None or not os.path.lexists(sample.label_path):
             raise DataError(

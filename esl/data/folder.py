@@ -19,15 +19,18 @@
     train = "lists/train.txt"
 
 Without lists, a split is a folder in `images/` (`images/train/...`), and `all` is everything.
+
+Where a run asks for another class set, ids go by the names of the classes: id -> name -> train id of the set asked for.
 """
 
 import colorsys
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from esl.classes import IGNORE, ClassSet, class_set
+from esl.classes import CITYSCAPES_19, IGNORE, ClassSet, class_set
 from esl.data.dataset import PairDataset, Sample
 from esl.data.listing import list_images, read_list, require_directory
 from esl.errors import ConfigError, DataError
@@ -47,15 +50,15 @@ def open_folder(
     Args:
         root: the folder, with `dataset.toml` in it unless `classes` is given and the defaults fit.
         split: a list of `[splits]`, a folder in `images/`, or `all`.
-        classes: a class set to use instead of the file's.
-        label_format: a format of that class set.
+        classes: a class set to use instead of the file's, whose classes are found in it by their names.
+        label_format: a format of that class set, instead of what the file says its ids mean.
 
     Raises:
         ConfigError: `dataset.toml` is not what it must be; all of its faults are named.
         DataError: there are no images, or a list names some that are not there.
     """
     about = read_description(root / DESCRIPTION)
-    chosen, usual_format = _classes(about, root / DESCRIPTION, classes)
+    chosen, usual_format, fault = _classes(about, root / DESCRIPTION, classes, label_format)
     files: dict[str, str] = {
         "images": "images",
         "labels": "labels",
@@ -76,7 +79,8 @@ def open_folder(
         root=root,
         split=split,
         class_set=chosen,
-        label_format=label_format or usual_format,
+        label_format=usual_format,
+        label_fault=fault,
         samples=tuple(Sample(image_id=i, image_path=image_root / i, label_path=label_path(i)) for i in ids),
     )
 
@@ -130,12 +134,35 @@ def read_description(path: Path) -> dict[str, Any]:
     return about
 
 
-def _classes(about: Mapping[str, Any], path: Path, given: ClassSet | None) -> tuple[ClassSet, str]:
-    """Class set and label format; what the caller gives wins over the file."""
-    if given is not None:
-        return given, str(about.get("label_format", "train_ids"))
+def _classes(
+    about: Mapping[str, Any], path: Path, given: ClassSet | None, label_format: str | None
+) -> tuple[ClassSet, str, str]:
+    """Class set, label format, and why labels cannot be read with that set, or an empty string."""
+    told = label_format if label_format != _LABEL_FORMAT else None  # that one means what the file says
+    if given is not None and (told or not {"classes", "class_set", "ids"} & about.keys()):
+        return given, label_format or str(about.get("label_format", "train_ids")), ""
+    own, usual = _own_classes(about, path, given)
+    if given is None or ("classes" not in about and own.name == given.name):
+        return own, told or usual, ""
+    return _by_name(own, usual, given, path)
+
+
+def _own_classes(about: Mapping[str, Any], path: Path, given: ClassSet | None) -> tuple[ClassSet, str]:
+    """The class set that the file says, and the format of its label files; `given` where it says [ids] alone."""
     if "class_set" in about:
-        return class_set(str(about["class_set"])), str(about.get("label_format", "train_ids"))
+        own, usual = class_set(str(about["class_set"])), str(about.get("label_format", "train_ids"))
+    elif given is not None and "classes" not in about:
+        own, usual = given, _LABEL_FORMAT
+    else:
+        own, usual = _described_classes(about, path), _LABEL_FORMAT
+    if usual == _LABEL_FORMAT or "ids" in about:
+        ids = _ids(about.get("ids"), list(own.names), path)
+        own = replace(own, label_formats={**own.label_formats, _LABEL_FORMAT: ids})
+        usual = _LABEL_FORMAT
+    return own, usual
+
+
+def _described_classes(about: Mapping[str, Any], path: Path) -> ClassSet:
     names = about.get("classes")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ConfigError(
@@ -149,10 +176,36 @@ def _classes(about: Mapping[str, Any], path: Path, given: ClassSet | None) -> tu
         raise ConfigError(f"Colours must be [red, green, blue] triples of 0..255: {path} ({error}).") from error
     if any(not 0 <= part <= 255 for color in colors for part in color):
         raise ConfigError(f"Colours must be [red, green, blue] triples of 0..255: {path}.")
-    ids = _ids(about.get("ids"), names, path)
-    formats = {"train_ids": {**{i: i for i in range(len(names))}, IGNORE: IGNORE}, _LABEL_FORMAT: ids}
-    chosen = ClassSet(name=str(about.get("name", "folder")), names=tuple(names), colors=colors, label_formats=formats)
-    return chosen, _LABEL_FORMAT
+    formats = {"train_ids": {**{i: i for i in range(len(names))}, IGNORE: IGNORE}}
+    return ClassSet(name=str(about.get("name", "folder")), names=tuple(names), colors=colors, label_formats=formats)
+
+
+def _by_name(own: ClassSet, usual: str, given: ClassSet, path: Path) -> tuple[ClassSet, str, str]:
+    """`given`, with a format that brings the ids of `own` to its train ids.
+
+    A class that `given` lacks is a fault of the labels alone: images need no classes, and a target's labels stay closed.
+    """
+    if usual == "train_ids" and own.name == CITYSCAPES_19.name and "train_ids_19" in given.label_formats:
+        return given, "train_ids_19", ""
+    if usual not in ("train_ids", _LABEL_FORMAT) and usual in given.label_formats:
+        return given, usual, ""
+    own.lookup(usual)  # refuses a format that there is not
+    ids: dict[int, int] = {}
+    strange: list[str] = []
+    for file_id, train_id in own.label_formats[usual].items():
+        name = "" if train_id == IGNORE else own.names[train_id]
+        if name and name not in given.names:
+            strange.append(name)
+        else:
+            ids[file_id] = given.index(name) if name else IGNORE
+    fault = ""
+    if strange:
+        fault = (
+            f"The classes of a folder's labels must be among those asked for, {given.name} ({', '.join(given.names)}): "
+            f'{path} also has {", ".join(dict.fromkeys(strange))}. Rename them there, make them "ignore" in [ids], or '
+            "ask for another class set."
+        )
+    return replace(given, label_formats={**given.label_formats, _LABEL_FORMAT: ids}), _LABEL_FORMAT, fault
 
 
 def _ids(table: Mapping[str, Any] | None, names: list[str], path: Path) -> dict[int, int]:

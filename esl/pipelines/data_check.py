@@ -160,6 +160,9 @@ def examine(
     decoded = list(dataset.samples) if full else spread(list(dataset.samples), SAMPLED_LABELS)
     total = len(dataset) * (2 if sha256 else 1) + len(decoded)
     facts = _survey(dataset, progress, total)
+    has_fault = bool(dataset.label_fault) and any(p.label is not None for p in facts)
+    if has_fault:
+        total, decoded = total - len(decoded), []  # what the ids mean is in question; they say nothing
     ids = _decode(dataset, decoded, facts, full, progress, total)
     checksums = _checksums(dataset, progress, total) if sha256 else {}
     progress(total, total)
@@ -178,7 +181,12 @@ def examine(
         sizes=dict(sizes.most_common(20)),
         class_pixels=class_pixels(dataset, ids) if ids.num_labels else {},
         ids={str(i): int(count) for i, count in enumerate(ids.pixels) if count},
-        findings=(*check_counts(dataset), *check_files(dataset, facts), *check_decoded(dataset, ids)),
+        findings=(
+            *([Finding(level="fault", check="ids", message=dataset.label_fault)] if has_fault else []),
+            *check_counts(dataset),
+            *check_files(dataset, facts),
+            *check_decoded(dataset, ids),
+        ),
         sha256=checksums,
         seconds=round(time.monotonic() - start, 3),
     )

@@ -94,7 +94,8 @@ def require_all_sound_once(
 
 
 def _without_labels(pairs: PairDataset) -> PairDataset:
-    return replace(pairs, samples=tuple(replace(sample, label_path=None) for sample in pairs.samples))
+    samples = tuple(replace(sample, label_path=None) for sample in pairs.samples)
+    return replace(pairs, samples=samples, label_fault="")
 
 
 def _sentence(report: DataReport) -> str:
@@ -113,8 +114,10 @@ def _verdict_path(pairs: PairDataset, with_labels: bool) -> Path:
 
 
 def _fingerprint(pairs: PairDataset) -> str:
-    """Changes with the rules, the classes asked for, and any file's name, size or time of change."""
-    digest = hashlib.sha256(json.dumps([_RULES, pairs.class_set.name, pairs.label_format, pairs.encoding]).encode())
+    """Changes with the rules, the classes asked for, what ids mean, and any file's name, size or time of change."""
+    meaning = pairs.class_set.lookup(pairs.label_format).tolist()  # a folder's description may have changed
+    rules = [_RULES, pairs.class_set.name, pairs.label_format, pairs.encoding, meaning, pairs.label_fault]
+    digest = hashlib.sha256(json.dumps(rules).encode())
     for sample in pairs.samples:
         digest.update(f"{sample.image_id}\0{_stamp(sample.image_path)}\0{_stamp(sample.label_path)}\n".encode())
     return digest.hexdigest()

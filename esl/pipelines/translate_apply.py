@@ -186,7 +186,7 @@ def _place_label(dataset: PairDataset, image_id: str, out: Path, direction: Dire
     if path is None or not path.is_file() or os.path.lexists(label):
         return
     size = image_size(_translated(out, image_id))
-    is_builtin = dataset.class_set.name in CLASS_SETS
+    is_builtin = _is_builtin(dataset)
     is_plain = is_builtin and dataset.encoding == "ids" and path.suffix.lower() == ".png"
     if is_plain and image_size(sample.image_path) == size:
         label.parent.mkdir(parents=True, exist_ok=True)
@@ -196,10 +196,17 @@ def _place_label(dataset: PairDataset, image_id: str, out: Path, direction: Dire
         write_png(label, resize_label(ids, size))
 
 
+def _is_builtin(dataset: PairDataset) -> bool:
+    """Whether a built-in class set knows what the ids in the label files mean; else labels are written as train ids."""
+    known = CLASS_SETS.get(dataset.class_set.name)
+    return known is not None and dataset.label_format in known.label_formats
+
+
 def _describe(dataset: PairDataset, out: Path) -> None:
     classes = dataset.class_set
     if classes.name in CLASS_SETS:
-        lines = [f"class_set = {json.dumps(classes.name)}", f"label_format = {json.dumps(dataset.label_format)}"]
+        label_format = dataset.label_format if _is_builtin(dataset) else "train_ids"
+        lines = [f"class_set = {json.dumps(classes.name)}", f"label_format = {json.dumps(label_format)}"]
     else:
         colors = [list(map(int, color)) for color in classes.colors]
         lines = [f"classes = {json.dumps(list(classes.names))}", f"colors = {json.dumps(colors)}"]

@@ -170,6 +170,21 @@ def test_images_of_any_size_keep_it_and_labels_follow_a_given_size(finished: Pat
     assert label.shape == (24, 36)
 
 
+def test_a_folder_with_ids_of_its_own_keeps_its_classes_when_translated(finished: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    for folder in ("images/day", "labels/day"):
+        (own / folder).mkdir(parents=True)
+    (own / "dataset.toml").write_text('class_set = "camvid11"\n[ids]\n70 = "road"\n80 = "car"\n')
+    rng = np.random.default_rng(3)
+    cv2.imwrite(str(own / "images/day/0.png"), rng.integers(0, 256, (16, 24, 3), np.uint8))
+    cv2.imwrite(str(own / "labels/day/0.png"), rng.choice(np.uint8([70, 80]), (16, 24)))
+    data = DataConfig(dataset="folder", root=own, split="day")
+    apply_translation(finished, tmp_path / "out", ApplyPlan(data=data))
+    before, after = (open_dataset("folder", root, "day", "camvid11") for root in (own, tmp_path / "out"))
+    assert set(np.unique(after.read_label("day/0.png")).tolist()) == {3, 8}
+    assert np.array_equal(after.read_label("day/0.png"), before.read_label("day/0.png"))
+
+
 def test_a_run_of_segmentation_is_not_taken_for_translation(world: Path, tmp_path: Path) -> None:
     train(tiny_config(world, steps=1), tmp_path / "run")
     with pytest.raises(CheckpointError, match="no generators"):

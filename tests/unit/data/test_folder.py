@@ -9,6 +9,7 @@ from esl.classes import IGNORE
 from esl.data.opening import open_dataset
 from esl.errors import ConfigError, DataError
 from esl.images import write_png
+from esl.pipelines.data_check import data_check
 from tests.unit.data.trees import id_map, photo
 
 DESCRIPTION = """
@@ -71,6 +72,62 @@ def test_a_built_in_set_and_other_names_of_files(tmp_path: Path) -> None:
     dataset = open_dataset("folder", tmp_path, "all")
     assert dataset.image_ids == ("x_rgb.png",)
     assert set(np.unique(dataset.read_label("x_rgb.png")).tolist()) == {0, 1, 18}
+
+
+def ids_read(root: Path, classes: str, label_format: str | None = None) -> list[int]:
+    dataset = open_dataset("folder", root, "train", classes, label_format=label_format)
+    assert dataset.class_set.name == classes
+    return [int(i) for i in np.unique(dataset.read_label("train/a.png"))]
+
+
+def test_a_class_set_asked_for_finds_the_folders_classes_by_name(yard: Path) -> None:
+    assert ids_read(yard, "cityscapes19") == [0, 13, IGNORE]  # road and car
+    assert ids_read(yard, "cityscapes13") == [0, 9, IGNORE]
+    assert ids_read(yard, "cityscapes19", "cityscapes") == [0, 13, IGNORE], "who names a format means that one"
+    again = open_dataset("folder", yard, "train", "cityscapes19", label_format="folder")
+    assert again.label_format == "folder", "as a store recorded it"
+    (yard / "dataset.toml").write_text('classes = ["car", "road"]')
+    write_png(yard / "labels/train/a.png", id_map([0, 1, 255]))
+    assert ids_read(yard, "cityscapes19") == [0, 13, IGNORE], "without [ids] they count the classes"
+
+
+def test_ids_are_what_they_say_under_a_built_in_set_and_under_none(yard: Path) -> None:
+    for classes in ('class_set = "cityscapes19"\n', ""):
+        (yard / "dataset.toml").write_text(classes + '[ids]\n7 = "sky"\n26 = "car"\n0 = "ignore"\n')
+        assert ids_read(yard, "cityscapes19") == [10, 13, IGNORE]
+
+
+@pytest.mark.parametrize(
+    ("about", "asked", "read"),
+    [
+        ('class_set = "cityscapes19"', "cityscapes16", [9, 12, IGNORE]),  # sky, car; 9 is terrain, which 16 lacks
+        ('class_set = "cityscapes16"', "cityscapes19", [10, 11, 15]),
+        ('class_set = "cityscapes19"\nlabel_format = "gta5"', "cityscapes7", [1, 3, IGNORE]),
+    ],
+)
+def test_another_built_in_set_than_the_files_reads_the_same_classes(
+    yard: Path, about: str, asked: str, read: list[int]
+) -> None:
+    (yard / "dataset.toml").write_text(about)
+    ids = {"cityscapes16": [9, 10, 13], "cityscapes19": [9, 10, 13], "cityscapes7": [0, 11, 21]}[asked]
+    write_png(yard / "labels/train/a.png", id_map(ids))
+    assert ids_read(yard, asked) == read
+
+
+def test_classes_that_the_set_asked_for_lacks_are_named_when_a_label_is_read(yard: Path) -> None:
+    (yard / "dataset.toml").write_text('classes = ["road", "tree", "bush"]')
+    dataset = open_dataset("folder", yard, "train", "cityscapes19")
+    assert dataset.read_image("train/a.png").shape == (24, 32, 3), "images need no classes"
+    with pytest.raises(
+        DataError, match=r"must be among those asked for, cityscapes19 .*dataset\.toml also has tree, bush\."
+    ):
+        dataset.read_label("train/a.png")
+    report = data_check("folder", yard, "train", class_set_name="cityscapes19")
+    assert [f.check for f in report.faults] == ["ids"]
+    assert "also has tree, bush" in report.faults[0].message
+    (yard / "dataset.toml").write_text('class_set = "cityscapes19"')
+    with pytest.raises(DataError, match="also has road, sidewalk"):
+        open_dataset("folder", yard, "train", "cityscapes7").read_label("train/a.png")
 
 
 @pytest.mark.parametrize("count", [2, 40, 255])
