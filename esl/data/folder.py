@@ -25,12 +25,13 @@ Where a run asks for another class set, ids go by the names of the classes: id -
 
 import colorsys
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from esl.classes import CITYSCAPES_19, IGNORE, ClassSet, class_set
+from esl.classes import CITYSCAPES_19, CLASS_SETS, IGNORE, ClassSet, class_set
 from esl.data.dataset import PairDataset, Sample
 from esl.data.listing import list_images, read_list, require_directory
 from esl.errors import ConfigError, DataError
@@ -169,6 +170,13 @@ def _described_classes(about: Mapping[str, Any], path: Path) -> ClassSet:
             f'A folder of images must say its classes: write classes = ["road", ...] or class_set = "cityscapes19" '
             f"in {path}, or name a class set."
         )
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ConfigError(f"Each class must have a name of its own: {path} has {', '.join(twice)} more than once.")
+    set_name = str(about.get("name", _LABEL_FORMAT))
+    if set_name in CLASS_SETS and tuple(names) != CLASS_SETS[set_name].names:
+        raise ConfigError(
+            f"Only {set_name} itself may have this name; the classes in {path} are others. Choose another name."
+        )
     colors = about.get("colors", _spread_colors(len(names)))
     try:
         colors = tuple((int(r), int(g), int(b)) for r, g, b in colors)
@@ -177,7 +185,7 @@ def _described_classes(about: Mapping[str, Any], path: Path) -> ClassSet:
     if any(not 0 <= part <= 255 for color in colors for part in color):
         raise ConfigError(f"Colours must be [red, green, blue] triples of 0..255: {path}.")
     formats = {"train_ids": {**{i: i for i in range(len(names))}, IGNORE: IGNORE}}
-    return ClassSet(name=str(about.get("name", "folder")), names=tuple(names), colors=colors, label_formats=formats)
+    return ClassSet(name=set_name, names=tuple(names), colors=colors, label_formats=formats)
 
 
 def _by_name(own: ClassSet, usual: str, given: ClassSet, path: Path) -> tuple[ClassSet, str, str]:

@@ -150,6 +150,8 @@ def test_without_colours_each_class_gets_one_of_its_own(tmp_path: Path, count: i
         ('classes = ["a", "b"]\ncolors = [[1, 2, 300], [3, 4, 5]]', "triples"),
         ('classes = "a"', "must say its classes"),
         ('classes = ["a"]', "2 to 255 classes"),
+        ('classes = ["a", "a", "c"]', "has a more than once"),
+        ('classes = ["a", "b"]\nname = "camvid11"', "Only camvid11 itself"),
         ('class_set = "cities"', "must be one of"),
     ],
 )
