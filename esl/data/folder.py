@@ -116,7 +116,7 @@ def read_description(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        about = tomllib.loads(path.read_text(encoding="utf-8"))
+        about = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors write a BOM
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"A description must be valid TOML: {path} is not ({error}).") from error
     faults = [f"unknown key {key!r}" for key in about if key not in KEYS]

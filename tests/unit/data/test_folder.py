@@ -171,6 +171,11 @@ def test_names_that_would_collide_or_leave_the_folder_are_refused(yard: Path) ->
         open_dataset("folder", yard, "train")
 
 
+def test_a_byte_order_mark_before_the_description_is_no_part_of_it(yard: Path) -> None:
+    (yard / "dataset.toml").write_text("\ufeff" + DESCRIPTION, encoding="utf-8")
+    assert open_dataset("folder", yard, "train").class_set.name == "yard"
+
+
 def test_hidden_files_are_no_images(yard: Path) -> None:
     (yard / "images/train/._a.png").write_bytes(b"resource fork")
     (yard / "images/train/Thumbs.db").write_bytes(b"")
