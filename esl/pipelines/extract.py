@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esl.data.dataset import PairDataset
-from esl.errors import CheckpointError, ConfigError, DataError
+from esl.errors import ConfigError, DataError
 from esl.files import read_json
 from esl.labeling.maps import Interpolate
 from esl.pipelines.extraction_inputs import ImageSource, LogitSource, Regions
@@ -21,6 +21,7 @@ from esl.pipelines.first_look import FirstLook
 from esl.pipelines.origin import note_origin
 from esl.pipelines.overlap import helper_threads, in_order
 from esl.pipelines.precheck import require_sound
+from esl.pipelines.same_classes import require_same_classes
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
 from esl.store.predictions import MANIFEST_NAME, PredictionStore, StoreManifest
 
@@ -85,7 +86,7 @@ def extract(
     checkpoint = source if isinstance(source, (str, Path)) else None
     if isinstance(source, (str, Path)):
         source = _load(source, device, precision, recorded)
-    _check_classes(source, dataset)
+    require_same_classes(source.info, dataset)
     if isinstance(dataset, PairDataset):
         require_sound(dataset, with_labels=False)
     manifest = _manifest(source, dataset, size, interpolate, batch_size, recorded)
@@ -129,15 +130,6 @@ def _load(checkpoint: Path | str, device: Any, precision: Any, recorded: StoreMa
         device = recorded.device if device == "auto" else device
         precision = recorded.precision if precision == "auto" else precision
     return Predictor.load(checkpoint, device=device, precision=precision)
-
-
-def _check_classes(source: LogitSource, dataset: ImageSource) -> None:
-    if source.info.num_classes != dataset.class_set.num_classes:
-        raise CheckpointError(
-            f"A checkpoint must have the classes of the data: it has {source.info.num_classes}, "
-            f"{dataset.class_set.name} of {dataset.name} has {dataset.class_set.num_classes}. "
-            "Choose another checkpoint or --class-set."
-        )
 
 
 def _manifest(

@@ -15,7 +15,7 @@ class LogitSource(Protocol):
 
     @property
     def info(self) -> Any:
-        """With `num_classes` and `to_json()`."""
+        """With `num_classes` and `to_json()`, and `class_set`, the name of a built-in set, where its classes have names."""
 
     @property
     def device(self) -> str:

@@ -23,6 +23,7 @@ class FakeInfo:
     """What `NetworkInfo` says of a network, as far as extraction asks."""
 
     num_classes: int = 7
+    class_set: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {"architecture": "fake", "num_classes": self.num_classes, "sha256": "f" * 64}

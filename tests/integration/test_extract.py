@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from esl.classes import CITYSCAPES_7
 from esl.errors import CheckpointError, ConfigError, DataError
 from esl.pipelines import overlap
 from esl.pipelines.extract import extract, shard
@@ -115,7 +116,13 @@ def test_a_changed_data_set_is_refused_and_the_image_named(tmp_path: Path) -> No
 def test_other_classes_than_the_datas_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="16, cityscapes7 of fake has 7"):
         extract(FakeSource(info=FakeInfo(num_classes=16)), FakeImages(), tmp_path / "s")
+    own = dataclasses.replace(CITYSCAPES_7, name="yard", names=("flat", "house", *CITYSCAPES_7.names[2:]))
+    named = FakeSource(info=FakeInfo(class_set="cityscapes7"))
+    with pytest.raises(CheckpointError, match="in yard of fake class 1 is house instead of construction. Name them"):
+        extract(named, FakeImages(classes=own), tmp_path / "s")
     assert not (tmp_path / "s").exists()
+    assert extract(named, FakeImages(), tmp_path / "named").is_complete
+    assert extract(FakeSource(), FakeImages(classes=own), tmp_path / "s").is_complete, "it knows no names"
 
 
 @pytest.mark.parametrize("settings", [{"batch_size": 0}, {"size": (0, 4)}, {"rank": 2, "world": 2}])
