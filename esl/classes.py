@@ -265,3 +265,9 @@ def class_set(name: str) -> ClassSet:
     if name not in CLASS_SETS:
         raise ConfigError(f"Class set must be one of {', '.join(CLASS_SETS)}; got {name!r}.")
     return CLASS_SETS[name]
+
+
+def built_in_name(classes: ClassSet) -> str | None:
+    """Name by which `class_set` gives these classes; None for a folder's own, which its description gives."""
+    known = CLASS_SETS.get(classes.name)
+    return classes.name if known is not None and known.names == classes.names else None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from esl.classes import ClassSet, class_set
+from esl.classes import ClassSet, built_in_name
 from esl.config import DataConfig
 from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
@@ -19,6 +19,7 @@ from esl.models.device import DeviceName, PrecisionName
 from esl.models.predictor import Predictor
 from esl.pipelines.first_look import FirstLook
 from esl.pipelines.ranks import Share, summed_over_ranks
+from esl.pipelines.same_classes import require_classes_of_store, require_same_classes
 from esl.pipelines.scoring import Protocol, labelled_ids, score, score_stored
 from esl.pipelines.views import ONE_LOOK, Views
 from esl.progress import Progress, ShouldStop, never_stop, no_progress
@@ -32,6 +33,8 @@ class EvaluationReport:
     dataset: str
     split: str
     class_set: str
+    class_names: tuple[str, ...]
+    """In the order of `iou`; a folder's own class set is known by them alone."""
     num_images: int
     protocol: str
     """What a reader must know to compare the number: order of interpolation, sizes, precision."""
@@ -56,7 +59,7 @@ class EvaluationReport:
 
     def to_text(self) -> str:
         """A table for the terminal; IoU in percent."""
-        names = class_set(self.class_set).names
+        names = self.class_names
         full = f"mIoU{len(names)}"
         width = max(len(name) for name in (*names, *self.merged, full))
         rows = [
@@ -119,6 +122,7 @@ def evaluate_checkpoint(
     predictor = Predictor.load(checkpoint, device=device, precision=precision)
     classes = class_set_name or predictor.info.class_set
     pairs = open_dataset(dataset, root, split, classes, label_format=label_format or None)
+    require_same_classes(predictor.info, pairs)
     matrix = score(
         predictor.predict,
         pairs,
@@ -162,9 +166,11 @@ def evaluate_store(
     """Score the predictions that a store holds, at each label's own size; `share` as in `evaluate_checkpoint`.
 
     Raises:
-        DataError: an image of the split is not in the store, or has no label.
+        DataError: an image of the split is not in the store or has no label, or the labels have other classes.
     """
-    pairs = open_dataset(dataset, root, split, store.class_set.name, label_format=_format_of(store, dataset))
+    classes = built_in_name(store.class_set)
+    pairs = open_dataset(dataset, root, split, classes, label_format=_format_of(store, dataset))
+    require_classes_of_store(store.class_set, pairs)
     missing = [i for i in pairs.image_ids if pairs.has_label(i) and not store.has(i)]
     if missing:
         raise DataError(
@@ -202,6 +208,7 @@ def report_of(
         dataset=pairs.name,
         split=pairs.split,
         class_set=classes.name,
+        class_names=classes.names,
         num_images=len(labelled_ids(pairs)),
         protocol=f"{protocol}: {order}; bilinear, corners aligned; {views.in_words()}; one confusion matrix over the split; {how}",
         predictions=predictions,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from esl.classes import CLASS_SETS
+from esl.classes import built_in_name
 from esl.errors import ConfigError, DataError, EslError
 from esl.images import decode_image
 from esl.images.headers import TAIL, NeedMore, parse_header
@@ -51,11 +51,14 @@ def open_targets_of(manifest: StoreManifest) -> "PairDataset":
     """The data set that a store was made of.
 
     Raises:
-        DataError: it is no longer there, or not what it must be.
+        DataError: it is no longer there, not what it must be, or has other classes by now.
     """
-    return open_targets(
-        manifest.dataset, _root_of(manifest), manifest.split, _class_set_name(manifest), manifest.label_format
-    )
+    from esl.pipelines.same_classes import require_classes_of_store
+
+    classes = built_in_name(manifest.class_set)
+    pairs = open_targets(manifest.dataset, _root_of(manifest), manifest.split, classes, manifest.label_format)
+    require_classes_of_store(manifest.class_set, pairs)
+    return pairs
 
 
 class Targets:
@@ -194,8 +197,3 @@ def _root_of(manifest: StoreManifest) -> Path | None:
     if manifest.dataset == "demo" and "demo-v" in Path(manifest.root).parent.name:
         return None
     return Path(manifest.root) if manifest.root else None
-
-
-def _class_set_name(manifest: StoreManifest) -> str | None:
-    """A built-in set's name; a set of its own comes from the folder's description."""
-    return manifest.class_set.name if manifest.class_set.name in CLASS_SETS else None
