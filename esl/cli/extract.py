@@ -39,7 +39,7 @@ def extract(
         split: which part of the data set.
         store: the store's folder; new, or one that this command began.
         data_root: the data set's folder.
-        size: height and width of the network's input and of all maps; by default what the checkpoint was trained on.
+        size: height and width of the network's input and of all maps; by default the store's if it was begun, else what the checkpoint was trained on.
         interpolate: probs makes probabilities first and resizes them, as BDL and ESL do; logits is the other order.
         class_set: a built-in class set; by default the data set's own.
         label_format: what the ids in the label files mean, where the data set leaves a choice; for a later audit.
