@@ -46,15 +46,13 @@ def audit(
         boundary: also count how near to borders the kept pixels lie; passes over all pixels.
         calibration: also say how sure and how right the network is, and which score tells wrong from right.
         by_truth: also say what is kept of each true class, and what it is taught as; passes over all pixels.
-        data_root: where the data set is now, if it has moved.
+        data_root: where the data set is now, if it has moved; without it, data that are gone leave coverage alone.
         thresholds_from: another store whose medians to use, e.g. that of the training split.
         portion: also CBST's labels, of this share of each predicted class (CBST begins with 0.2); passes over all pixels.
         sample_every: CBST counts every n-th pixel; 1 is exact, the reference code takes 4.
         spatial_prior: CBST-SP: a file of `spatial-prior`, multiplied to P before the arg max.
         json: print the result as JSON.
     """
-    from dataclasses import replace
-
     from esl.cli.thresholds import rule_of
     from esl.labeling.audit import match_coverage as with_equal_coverage
     from esl.pipelines.audit import audit_histogram, audit_store
@@ -62,8 +60,9 @@ def audit(
     from esl.store.predictions import PredictionStore
 
     opened = PredictionStore.open(store)
-    manifest = opened.manifest if data_root == Path() else replace(opened.manifest, root=str(data_root.absolute()))
-    labels = Targets.of(manifest)
+    # Data that are gone leave coverage; data that are named must be there, or a slip looks like a set without labels.
+    is_named = data_root != Path()
+    labels = Targets.at(opened.manifest, data_root) if is_named else Targets.of(opened.manifest)
     scores = None if thresholds_from == Path() else PredictionStore.open(thresholds_from).histogram()
     rule = rule_of(mu_star, nu_star, mode, override, mu_override, opened.class_set.names)
     progress = ProgressLine("audit")

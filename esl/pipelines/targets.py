@@ -3,6 +3,7 @@
 A store outlives its data: photos may be gone, labels absent. Nothing here is opened before it is asked for.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -78,6 +79,25 @@ class Targets:
             dataset = open_targets_of(manifest)
         except EslError as error:
             return cls(manifest, None, str(error))
+        return cls(manifest, dataset)
+
+    @classmethod
+    def at(cls, manifest: StoreManifest, root: Path) -> "Targets":
+        """Open the data set that a manifest names where it is now.
+
+        Raises:
+            DataError: `root` is no folder of that data set, has other classes, or none of the store's images.
+        """
+        root = root.expanduser().absolute()
+        if not root.is_dir():  # the demo world would be drawn there
+            raise DataError(
+                f"The data root must be a folder: {root} {'is a file' if root.exists() else 'does not exist'}."
+            )
+        dataset = open_targets_of(replace(manifest, root=str(root)))
+        if not set(dataset.image_ids) & set(manifest.image_ids):
+            raise DataError(
+                f"The data root must be that of the store's images: {root} has none of them, e.g. {manifest.image_ids[0]}."
+            )
         return cls(manifest, dataset)
 
     def has_label(self, image_id: str) -> bool:

@@ -1,6 +1,7 @@
 """CBST as a strategy of self-training: the same labels as from the histograms, in every round."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,8 @@ def test_spatial_priors_go_from_source_labels_into_training_export_and_audit(
     for image_id in store.image_ids:
         written = read_ids(tmp_path / "out" / Path(image_id).with_suffix(".png"))
         assert np.array_equal(written, labels(image_id))
+    for folder in ("images", "lists"):
+        shutil.copytree(world / folder, tmp_path / "no_labels" / folder)
     capsys.readouterr()
     assert main(["audit", *chosen, "--data-root", str(tmp_path / "no_labels"), "--json"]) == 0
     audited = json.loads(capsys.readouterr().out)

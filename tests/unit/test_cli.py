@@ -137,6 +137,26 @@ def test_audit_reads_labels_where_the_data_set_is_now(tmp_path: Path, capsys: py
     assert "c.png" in capsys.readouterr().err
 
 
+def test_audit_takes_a_data_root_at_its_word_and_goes_without_data_that_are_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill_store(tmp_path / "s", ids=("c.png",), split="all", label_format="train_ids")
+    assert call("audit", "--store", tmp_path / "s") == 0
+    assert "0 with ground truth" in capsys.readouterr().out
+    other = tmp_path / "other"
+    write_png(other / "images/d.png", np.zeros((48, 80, 3), np.uint8))
+    (other / "dataset.toml").write_text('class_set = "cityscapes7"\n')
+    told = {
+        tmp_path / "nope": "does not exist",
+        other / "dataset.toml": "is a file",
+        tmp_path / "s": "folder of images",
+        other: "has none of them, e.g. c.png",
+    }
+    for root, sentence in told.items():
+        assert call("audit", "--store", tmp_path / "s", "--data-root", root) == 2
+        assert sentence in capsys.readouterr().err
+
+
 def test_export_writes_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill_store(tmp_path / "s")
     out = tmp_path / "out"
