@@ -63,7 +63,7 @@ class PairDataset:
             twice = [s.image_id for s in self.samples if counts[os.path.splitext(s.image_id)[0].casefold()] > 1]
             raise DataError(
                 f"Each image must have a name of its own: {where} has {', '.join(twice[:4])} "
-                "(names differ by more than case and ending). Rename or remove one."
+                "(names must differ by more than case and ending). Rename or remove one."
             )
 
     def __len__(self) -> int:

@@ -27,7 +27,8 @@ from esl.data.doctor_labels import (
     decode_pair,
     spread,
 )
-from esl.data.known import expected_count, probable_places
+from esl.data.folder import DESCRIPTION
+from esl.data.known import Place, expected_count, probable_places
 from esl.data.opening import open_dataset
 from esl.errors import DataError
 from esl.progress import Progress, no_progress
@@ -232,5 +233,9 @@ def _probable(name: str, root: Path) -> str:
     match = next((p for p in places if p.name == name and p.root != root), None)
     if match is not None:
         return f" The root is probably {match.root}."
+    # Where the folder has the layout asked for, or is none at all, what else is near says nothing.
+    has_layout = name == "folder" and any((root / part).exists() for part in (DESCRIPTION, "images"))
+    if has_layout or not root.is_dir() or Place(name, root) in places:
+        return ""
     other = next((p for p in places if p.name != name), None)
     return f" {other.root} looks like {other.name}." if other is not None else ""

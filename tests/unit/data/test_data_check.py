@@ -181,6 +181,27 @@ def test_a_wrong_folder_is_recognised(tmp_path: Path) -> None:
     assert "looks like synthia" in faults(data_check("cityscapes", tmp_path / "sets/syn", "val"))["folder"]
 
 
+def test_nothing_else_is_recognised_where_the_layout_is_right_or_the_root_is_no_folder(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    for number, name in enumerate(("a.png", "A.png")):
+        write_png(own / "images" / name, photo(number))
+    (own / "dataset.toml").write_text('class_set = "cityscapes19"\n[splits]\nday = "gone.txt"')
+    message = faults(data_check("folder", own, "all"))["folder"]
+    assert "has A.png, a.png (names must differ by more than case and ending)" in message
+    make_gta5(tmp_path / "games")
+    make_cityscapes(tmp_path / "streets")
+    make_gta5(tmp_path / "streets/games")
+    told = [
+        message,
+        faults(data_check("folder", own, "day"))["folder"],
+        faults(data_check("folder", own / "dataset.toml", "all"))["folder"],
+        faults(data_check("cityscapes", tmp_path / "gone", "val"))["folder"],
+        faults(data_check("cityscapes", tmp_path / "streets", "train"))["folder"],
+    ]
+    assert not [sentence for sentence in told if "looks like" in sentence]
+    assert "looks like gta5" in faults(data_check("cityscapes", tmp_path / "games", "val"))["folder"]
+
+
 def test_an_unusual_size_is_noted_with_a_guess(tmp_path: Path) -> None:
     make_gta5(tmp_path)
     for number in range(1, 4):
