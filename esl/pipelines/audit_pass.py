@@ -28,7 +28,7 @@ class Labels(Protocol):
         """Whether there is a label; it is not opened."""
 
     def label_stamp(self, image_id: str) -> tuple[int, int]:
-        """Changes when the label file changes."""
+        """Changes when the label file changes, or what its ids mean."""
 
     def label(self, image_id: str) -> NDArray[np.uint8]:
         """(H, W) uint8 train ids at the store's `map_size`, 255 = ignore."""

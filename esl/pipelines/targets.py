@@ -3,7 +3,9 @@
 A store outlives its data: photos may be gone, labels absent. Nothing here is opened before it is asked for.
 """
 
+import zlib
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -108,13 +110,22 @@ class Targets:
             return False
 
     def label_stamp(self, image_id: str) -> tuple[int, int]:
-        """(time of change in ns, bytes) of a label file, (0, 0) without one: tells whether counts of it are stale."""
+        """(time of change in ns, bytes) of a label file, (0, 0) without one: tells whether counts of it are stale.
+
+        Where a folder's description says what ids mean, the first number moves with that as well.
+        """
         if self._dataset is None or not self.has_label(image_id):
             return 0, 0
         path = self._dataset.sample(image_id).label_path
         assert path is not None
         status = path.stat()
-        return status.st_mtime_ns, status.st_size
+        return status.st_mtime_ns + self._meaning, status.st_size
+
+    @cached_property
+    def _meaning(self) -> int:
+        if self._dataset is None or self._dataset.label_format != "folder":
+            return 0  # what a built-in format's ids mean does not change
+        return zlib.crc32(self._dataset.class_set.lookup("folder").tobytes())
 
     def label(self, image_id: str) -> NDArray[np.uint8]:
         """(H, W) uint8 train ids at `map_size`, 255 = ignore.

@@ -10,6 +10,8 @@ from esl.classes import CITYSCAPES_19
 from esl.data.opening import open_dataset
 from esl.errors import CheckpointError, DataError
 from esl.images import write_png
+from esl.labeling.thresholds import ThresholdRule
+from esl.pipelines.audit import audit_store
 from esl.pipelines.evaluate import evaluate_checkpoint, evaluate_store
 from esl.pipelines.extract import extract
 from esl.pipelines.precheck import require_sound
@@ -75,6 +77,15 @@ def test_a_store_of_own_classes_is_scored_as_its_checkpoint_is(checkpoint: Path,
     assert by_store.class_set == "folder"
     assert by_store.iou == pytest.approx(evaluate_checkpoint(checkpoint, **where, **ON_CPU).iou, abs=1e-3)
     assert "  road " in by_store.to_text()
+
+
+def test_an_audit_counts_anew_when_the_description_gives_ids_another_meaning(checkpoint: Path, tmp_path: Path) -> None:
+    where = street(tmp_path / "own", f"classes = {NAMES}\n[ids]\n7 = 'road'\n26 = 'car'", [7, 26])
+    store = filled(checkpoint, where["root"], tmp_path / "store")
+    first = audit_store(store, ThresholdRule()).to_json()
+    assert audit_store(store, ThresholdRule()).to_json() == first
+    (where["root"] / "dataset.toml").write_text(f"classes = {NAMES}\n[ids]\n7 = 'ignore'\n26 = 'sky'")
+    assert audit_store(store, ThresholdRule()).to_json() != first
 
 
 def test_labels_of_other_classes_than_a_stores_are_refused(checkpoint: Path, tmp_path: Path) -> None:
