@@ -37,6 +37,21 @@ def num_launched(environment: Mapping[str, str] = os.environ) -> int:
     return _told(environment)[0][1]
 
 
+def require_ranks(devices: int, num_nodes: int) -> int:
+    """How many processes a training has, by what its command says.
+
+    Raises:
+        ConfigError: a number is not at least 1, or torchrun or srun started another number of processes.
+    """
+    if devices < 1 or num_nodes < 1:
+        raise ConfigError(
+            f"A training needs at least one process on one machine: --devices and --num-nodes must be 1 or more; got {devices} "
+            f"and {num_nodes}."
+        )
+    require_launched(devices * num_nodes)
+    return devices * num_nodes
+
+
 def require_launched(ranks: int, environment: Mapping[str, str] = os.environ) -> None:
     """Refuse a training that was started as another number of processes than it is told to have.
 

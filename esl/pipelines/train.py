@@ -19,7 +19,7 @@ from esl.data.resized_cache import CachedImages
 from esl.files import read_json, write_json
 from esl.pipelines.audit import known_quality
 from esl.pipelines.precheck import require_all_sound_once
-from esl.pipelines.ranks import is_launched, require_launched
+from esl.pipelines.ranks import is_launched, require_ranks
 from esl.pipelines.run_record import (
     Accelerator,
     PseudoLabels,
@@ -98,8 +98,7 @@ def train(
         DataError: data or disk cannot be used.
         EslError: a loss is not finite, or a step does not fit into memory.
     """
-    ranks = devices * num_nodes
-    require_launched(ranks)
+    ranks = require_ranks(devices, num_nodes)
     run, stop = RunDirectory(run_dir).create(), StopRequest() if stop is None else stop
     with ExitStack() as together:
         if ranks == 1 or is_first_process():

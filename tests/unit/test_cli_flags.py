@@ -1,0 +1,41 @@
+"""Flags that make no sense, or that could have no effect, are refused before anything is written."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from esl.cli import main
+from esl.errors import ConfigError
+from esl.labeling.folds import save_counts
+from esl.labeling.thresholds import ThresholdRule
+from esl.pipelines.audit import audit_store
+from esl.training.class_balanced import class_balanced_labels
+from tests.unit.pipelines.stored_world import fill_store
+
+NETWORK = "assets/demo/demo_source_only.safetensors"
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Gives the sentence with which a command is refused that must leave nothing behind."""
+
+    def call(*words: object) -> str:
+        before = sorted(tmp_path.rglob("*"))
+        assert main([str(word) for word in words]) == 2
+        streams = capsys.readouterr()
+        assert streams.out == ""
+        assert sorted(tmp_path.rglob("*")) == before, "nothing half-written"
+        return streams.err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "more", [("--devices", 0), ("--devices", -1), ("--num-nodes", 0), ("--devices", -1, "--num-nodes", -1)]
+)
+def test_a_training_needs_a_process(more: tuple[object, ...], refused: Refused, tmp_path: Path) -> None:
+    assert "--devices and --num-nodes must be 1 or more" in refused(
+        "train", "demo_source_only", "--run", tmp_path / "r", *more
+    )
