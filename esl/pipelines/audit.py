@@ -179,7 +179,7 @@ def _class_balanced(
 ) -> ClassBalancedPseudoLabels:
     if scores is None:
         return class_balanced_labels(store.directory, portion, sample_every, prior_path)
-    if sample_every > 1 or prior_path != Path():
+    if sample_every != 1 or prior_path != Path():
         raise ConfigError("CBST's thresholds of another store take neither sample_every nor a spatial prior.")
     return ClassBalancedPseudoLabels(store.directory, "", class_balanced_thresholds(scores, portion))
 

@@ -59,9 +59,13 @@ def class_balanced_labels(
         prior_path: a file of spatial priors (CBST-SP); the empty path is CBST.
 
     Raises:
-        ConfigError: the portion makes no sense, or the priors are of other classes.
+        ConfigError: the portion or the sampling makes no sense, or the priors are of other classes.
         DataError: there is no store, or no such file of priors.
     """
+    if sample_every < 1:
+        raise ConfigError(
+            f"CBST must count every n-th pixel with n of at least 1 (--sample-every); got {sample_every}."
+        )
     store = PredictionStore.open(store_dir)
     prior = None if prior_path == Path() else SpatialPrior.load(prior_path)
     if prior is not None and prior.num_classes != store.class_set.num_classes:

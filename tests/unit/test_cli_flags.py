@@ -39,3 +39,14 @@ def test_a_training_needs_a_process(more: tuple[object, ...], refused: Refused, 
     assert "--devices and --num-nodes must be 1 or more" in refused(
         "train", "demo_source_only", "--run", tmp_path / "r", *more
     )
+
+
+@pytest.mark.parametrize("every", [0, -3])
+def test_a_sampling_counts_pixels(every: int, refused: Refused, tmp_path: Path) -> None:
+    store = fill_store(tmp_path / "s")
+    with pytest.raises(ConfigError, match="--sample-every"):
+        class_balanced_labels(store.directory, 0.2, every)
+    with pytest.raises(ConfigError, match="sample_every"):
+        audit_store(store, ThresholdRule(), scores=store.histogram(), portion=0.2, sample_every=every)
+    export = ("export", "--store", tmp_path / "s", "--out", tmp_path / "o", "--criterion", "class_balanced")
+    assert "--sample-every" in refused(*export, "--sample-every", every)
