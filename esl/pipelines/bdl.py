@@ -35,7 +35,7 @@ from esl.pipelines.translate_apply import ApplyPlan, apply_translation, on_trans
 from esl.pipelines.translate_train import train_translation
 from esl.progress import Progress, no_progress
 from esl.store.predictions import PredictionStore
-from esl.store.runs import EXPERIMENT_FILE, RunDirectory
+from esl.store.runs import EXPERIMENT_FILE, RunDirectory, require_own_folder
 from esl.training.guards import StopRequest, stop_on_signals
 
 FORMAT = "esl-bdl"
@@ -222,8 +222,10 @@ def _asked(on: DataConfig) -> dict[str, Any]:
 
 def _begin(config: BdlConfig, directory: Path) -> dict[str, Any]:
     path, told = directory / EXPERIMENT_FILE, config.to_json()
+    if is_new := not path.is_file():
+        require_own_folder(directory)
     sweep_partial_files(directory)
-    if not path.is_file():
+    if is_new:
         start = init_weights_digest(config.adaptation)
         record: dict[str, Any] = {"format": FORMAT, "version": 1, **told, "init_weights": start, "stages": {}}
         write_json(path, record)

@@ -32,9 +32,10 @@ from esl.pipelines.train import open_data, train
 from esl.progress import Progress, no_progress
 from esl.store.predictions import PredictionStore
 from esl.store.recipes import load_recipe
-from esl.store.runs import EXPERIMENT_FILE, RunDirectory
+from esl.store.runs import EXPERIMENT_FILE, RunDirectory, require_own_folder
 from esl.training.guards import StopRequest, stop_on_signals
 
+FORMAT = "esl-experiment"
 Start = Literal["scratch", "previous"]
 ProgressOf = Callable[[str], Progress]
 """Name of a stage -> its progress."""
@@ -132,15 +133,18 @@ def _begin(config: TrainConfig, directory: Path, plan: SelfTraining) -> dict[str
     path = directory / EXPERIMENT_FILE
     told: dict[str, Any] = {"plan": _plan_to_json(plan), "config": config_to_json(config)}
     if not path.is_file():
+        require_own_folder(directory)
         is_compared = plan.baseline != Path() and plan.start == "scratch"
         beside = {plan.baseline: recorded_start(RunDirectory(plan.baseline))} if is_compared else {}
         start = require_same_start(config, beside)
         record: dict[str, Any] = {
-            "format": "esl-experiment", "version": 1, **told, "init_weights": start, "rounds": [],
+            "format": FORMAT, "version": 1, **told, "init_weights": start, "rounds": [],
         }  # fmt: skip
         write_json(path, record)
         return record
     record = read_json(path)
+    if record.get("format") != FORMAT:
+        raise ConfigError(f"A self-training must have a folder of its own; {directory} holds another experiment.")
     changed = config_differences(config_from_json(record["config"]), config)
     free = ("rounds", "score_on")
     changed += [

@@ -74,6 +74,29 @@ class RunStatus:
     """Unix time of this writing: the heartbeat."""
 
 
+def require_own_folder(directory: Path) -> None:
+    """Hold a new experiment to a folder of its own.
+
+    Raises:
+        DataError: something else is in it, or it cannot be read.
+    """
+    try:
+        others = _others(directory) if directory.exists() else []
+    except OSError as error:
+        raise DataError(
+            f"An experiment needs a folder: {directory} is none ({error.strerror}). Choose another."
+        ) from error
+    if others:
+        raise DataError(
+            f"A new experiment needs an empty folder: {directory} holds {', '.join(others[:3])}. Choose another."
+        )
+
+
+def _others(directory: Path) -> list[str]:
+    """What lies in a folder beside that which the queue leaves there before a run begins."""
+    return sorted(p.name for p in directory.iterdir() if p.name not in _BEFORE_ITS_CONFIG and not is_partial(p))
+
+
 class RunDirectory:
     """One run's files."""
 
@@ -108,9 +131,7 @@ class RunDirectory:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            others = sorted(
-                p.name for p in self.path.iterdir() if p.name not in _BEFORE_ITS_CONFIG and not is_partial(p)
-            )
+            others = _others(self.path)
         except OSError as error:
             raise DataError(
                 f"A run needs a folder that can be written: {self.path} ({error.strerror}). Choose another."

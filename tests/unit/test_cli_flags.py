@@ -50,3 +50,14 @@ def test_a_sampling_counts_pixels(every: int, refused: Refused, tmp_path: Path) 
         audit_store(store, ThresholdRule(), scores=store.histogram(), portion=0.2, sample_every=every)
     export = ("export", "--store", tmp_path / "s", "--out", tmp_path / "o", "--criterion", "class_balanced")
     assert "--sample-every" in refused(*export, "--sample-every", every)
+
+
+@pytest.mark.parametrize("verb", [("self-train", "demo_advent_esl"), ("bdl", "demo")])
+def test_an_experiment_has_a_folder_of_its_own(verb: tuple[str, str], refused: Refused, tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    folder.mkdir()
+    (folder / "dataset.toml").write_text("")
+    assert "x holds dataset.toml" in refused(*verb, "--experiment", folder)
+    (folder / "dataset.toml").unlink()
+    (folder / "experiment.json").write_text('{"format": "another"}')
+    assert "holds another" in refused(*verb, "--experiment", folder)
