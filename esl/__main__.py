@@ -2,7 +2,7 @@
 
 import sys
 
-from esl.cli import main
+from esl.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

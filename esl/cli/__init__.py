@@ -1,7 +1,7 @@
 """The command line: `python -m esl VERB`, one module per verb, loaded when it is called.
 
 Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a defect (traceback; for data-check: unsound data), 2 a
-mistake in words, 130 Ctrl-C, 143 a run that was told to stop.
+mistake in words, 130 Ctrl-C, 143 a run that was told to stop. A reader that leaves (`| head`) ends nothing and changes no exit code.
 """
 
 import importlib
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from esl import __version__
+from esl.cli.streams import OutputError, open_streams
 from esl.errors import EslError
 
 VERBS = {
@@ -65,6 +66,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(f"esl {verb}: stopped. Run the same command again to go on.")
         return 130
     return code
+
+
+def program() -> int:
+    """Run this process's verb, as `main` does, with standard streams whose reader may leave.
+
+    Returns:
+        The exit code.
+    """
+    open_streams()
+    try:
+        try:
+            return main()
+        finally:  # what a parser's help or a table left in the buffer, too
+            sys.stdout.flush()
+    except OutputError as error:
+        _complain(f"esl: {error}")
+        return 2
 
 
 def _complain(sentence: str) -> None:
