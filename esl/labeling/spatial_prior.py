@@ -63,7 +63,12 @@ class SpatialPrior:
         """
         if not os.path.isfile(path):
             raise DataError(f"Spatial priors must be a file of `spatial-prior`; there is none at {os.fspath(path)}.")
-        (steps,) = load_counts(path, ("prior",))
+        try:
+            (steps,) = load_counts(path, ("prior",))
+        except DataError as error:  # which takes the file for a cache that may be deleted
+            raise DataError(
+                f"Spatial priors must be a file of `spatial-prior`; {os.fspath(path)} is another kind of file, or damaged."
+            ) from error
         if steps.ndim != 3 or min(steps.shape) < 1 or steps.min() < 0 or steps.max() > SCALE:
             raise DataError(f"{os.fspath(path)} must hold maps (C, H, W) of 0 to 65535. Make it anew.")
         return cls(steps)
@@ -73,7 +78,13 @@ class ClassFrequencies:
     """How often each class lies at each place, folded label by label."""
 
     def __init__(self, num_classes: int, size: tuple[int, int]) -> None:
-        """Begin with no label of `size` (H, W)."""
+        """Begin with no label of `size` (H, W).
+
+        Raises:
+            ConfigError: the size is not positive.
+        """
+        if min(size) < 1:
+            raise ConfigError(f"Maps of a spatial prior must have a height and a width of at least 1; got {size}.")
         self.counts = np.zeros((num_classes, *size), np.int64)
 
     def update(self, label: NDArray[np.uint8]) -> None:
@@ -103,8 +114,7 @@ class ClassFrequencies:
         Raises:
             ConfigError: a negative or infinite smoothing.
         """
-        if not 0 <= smoothing <= 10:
-            raise ConfigError(f"Smoothing must be a share of the height from 0 to 10; got {smoothing}.")
+        require_smoothing(smoothing)
         steps = np.full(self.counts.shape, SCALE, np.int64)
         for c, counts in enumerate(self.counts):
             if not counts.any():
@@ -115,6 +125,16 @@ class ClassFrequencies:
                 values = np.asarray(blurred, np.float64)
             steps[c] = np.floor(SCALE * values / values.max() + 0.5)
         return SpatialPrior(steps)
+
+
+def require_smoothing(smoothing: float) -> None:
+    """Refuse a smoothing before labels are read for it.
+
+    Raises:
+        ConfigError: it is negative or infinite.
+    """
+    if not 0 <= smoothing <= 10:
+        raise ConfigError(f"Smoothing must be a share of the height from 0 to 10; got {smoothing}.")
 
 
 def _plan(size: int, low: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:

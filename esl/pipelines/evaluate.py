@@ -12,11 +12,12 @@ from esl.classes import ClassSet, built_in_name
 from esl.config import DataConfig
 from esl.data.dataset import PairDataset
 from esl.data.opening import open_dataset
-from esl.errors import DataError
+from esl.errors import ConfigError, DataError
 from esl.metrics.confusion import ConfusionMatrix
 from esl.metrics.subsets import SEVEN, members, merged_into_seven, subset_means
 from esl.models.device import DeviceName, PrecisionName
 from esl.models.predictor import Predictor
+from esl.pipelines.extraction_inputs import size_faults
 from esl.pipelines.first_look import FirstLook
 from esl.pipelines.ranks import Share, summed_over_ranks
 from esl.pipelines.same_classes import require_classes_of_store, require_same_classes
@@ -117,8 +118,11 @@ def evaluate_checkpoint(
 
     Raises:
         CheckpointError: the checkpoint cannot be used, or has other classes.
+        ConfigError: the size makes no sense.
         DataError: the split has no labels, or a file cannot be used.
     """
+    if faults := size_faults(size):
+        raise ConfigError(f"Settings of an evaluation must make sense: {'; '.join(faults)}.")
     predictor = Predictor.load(checkpoint, device=device, precision=precision)
     classes = class_set_name or predictor.info.class_set
     pairs = open_dataset(dataset, root, split, classes, label_format=label_format or None)

@@ -16,7 +16,7 @@ from esl.data.dataset import PairDataset
 from esl.errors import ConfigError, DataError
 from esl.files import read_json
 from esl.labeling.maps import Interpolate
-from esl.pipelines.extraction_inputs import ImageSource, LogitSource, Regions
+from esl.pipelines.extraction_inputs import ImageSource, LogitSource, Regions, size_faults
 from esl.pipelines.first_look import FirstLook
 from esl.pipelines.origin import note_origin
 from esl.pipelines.overlap import helper_threads, in_order
@@ -107,12 +107,12 @@ def shard(items: Sequence[_T], rank: int, world: int) -> Sequence[_T]:
 
 
 def _check_numbers(size: tuple[int, int] | None, batch_size: int, rank: int, world: int) -> None:
-    faults = []
-    if size is not None and min(size) < 1:
-        faults.append(f"size must be positive, got {size}")
+    faults = size_faults(size)
     if batch_size < 1:
         faults.append(f"batch_size must be at least 1, got {batch_size}")
-    if not 0 <= rank < world:
+    if world < 1:
+        faults.append(f"world must be at least 1, got {world}")
+    elif not 0 <= rank < world:
         faults.append(f"rank must be 0 to {world - 1}, got {rank}")
     if faults:
         raise ConfigError(f"Settings of an extraction must make sense: {'; '.join(faults)}.")

@@ -29,6 +29,11 @@ class LogitSource(Protocol):
         """Images (B, H, W, 3) uint8 RGB -> logits (B, C, h, w)."""
 
 
+def size_faults(size: tuple[int, int] | None) -> list[str]:
+    """What is wrong with the (H, W) that images are resized to for a network, in words; None is to be found out."""
+    return [f"size must be positive, got {size}"] if size is not None and min(size) < 1 else []
+
+
 Regions = tuple[tuple[int, int], ...]
 """(h, w) of each image in a batch; less than the whole where the aspect ratio was kept."""
 

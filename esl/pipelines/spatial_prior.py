@@ -5,7 +5,7 @@ from typing import Any
 
 from esl.data.opening import open_dataset
 from esl.errors import DataError
-from esl.labeling.spatial_prior import SMOOTHING, ClassFrequencies
+from esl.labeling.spatial_prior import SMOOTHING, ClassFrequencies, require_smoothing
 from esl.progress import Progress, no_progress
 
 
@@ -39,8 +39,9 @@ def write_spatial_prior(
 
     Raises:
         DataError: the split has no labels, or one cannot be used.
-        ConfigError: the smoothing makes no sense.
+        ConfigError: the size or the smoothing makes no sense.
     """
+    require_smoothing(smoothing)
     data = open_dataset(dataset, root, split, class_set_name, label_format=label_format)
     labelled = [image_id for image_id in data.image_ids if data.has_label(image_id)]
     if not labelled:

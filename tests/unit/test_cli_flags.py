@@ -61,3 +61,19 @@ def test_an_experiment_has_a_folder_of_its_own(verb: tuple[str, str], refused: R
     (folder / "dataset.toml").unlink()
     (folder / "experiment.json").write_text('{"format": "another"}')
     assert "holds another" in refused(*verb, "--experiment", folder)
+
+
+@pytest.mark.parametrize("size", [(0, 5), (-1, -1)])
+def test_sizes_are_positive(size: tuple[int, int], refused: Refused, tmp_path: Path) -> None:
+    where = ("--dataset", "demo", "--split", "target_val", "--size", *size)
+    assert "size must be positive" in refused("evaluate", "--checkpoint", NETWORK, *where)
+    assert "size must be positive" in refused("extract", "--checkpoint", NETWORK, *where, "--store", tmp_path / "s")
+    assert "height and a width of at least 1" in refused("spatial-prior", *where, "--out", tmp_path / "prior.npz")
+
+
+def test_a_smoothing_is_refused_before_labels_are_read(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("esl.data.dataset.PairDataset.read_label", lambda *_: pytest.fail("a label was read"))
+    words = ("spatial-prior", "--dataset", "demo", "--split", "source_train", "--out", tmp_path / "prior.npz")
+    assert "Smoothing must be" in refused(*words, "--smoothing", -1)
