@@ -77,3 +77,15 @@ def test_a_smoothing_is_refused_before_labels_are_read(
     monkeypatch.setattr("esl.data.dataset.PairDataset.read_label", lambda *_: pytest.fail("a label was read"))
     words = ("spatial-prior", "--dataset", "demo", "--split", "source_train", "--out", tmp_path / "prior.npz")
     assert "Smoothing must be" in refused(*words, "--smoothing", -1)
+
+
+def test_a_file_that_is_no_prior_is_not_to_be_deleted(refused: Refused, tmp_path: Path) -> None:
+    store = fill_store(tmp_path / "s")
+    (tmp_path / "text.npz").write_text("my notes")
+    save_counts(tmp_path / "counts.npz", {"scores": store.histogram().counts})
+    export = ("export", "--store", tmp_path / "s", "--out", tmp_path / "o", "--criterion", "class_balanced")
+    for name in ("text.npz", "counts.npz"):
+        said = refused(*export, "--spatial-prior", tmp_path / name)
+        assert f"{name} is another kind of file" in said
+        assert "elete" not in said
+        assert "pickle" not in said
