@@ -7,6 +7,7 @@ from typing import Literal
 import tyro
 
 from esl.cli.terminal import parse, show
+from esl.errors import ConfigError
 from esl.progress import ProgressLine
 
 
@@ -53,6 +54,8 @@ def audit(
         spatial_prior: CBST-SP: a file of `spatial-prior`, multiplied to P before the arg max.
         json: print the result as JSON.
     """
+    if portion is None and (sample_every != 1 or spatial_prior != Path()):
+        raise ConfigError("--sample-every and --spatial-prior are about CBST's labels: add --portion, e.g. 0.2.")
     from esl.cli.thresholds import rule_of
     from esl.labeling.audit import match_coverage as with_equal_coverage
     from esl.pipelines.audit import audit_histogram, audit_store

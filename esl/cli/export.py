@@ -38,7 +38,7 @@ def export(
     kinds: tuple[str, ...] = ("train_ids",),
     naming: Literal["path", "cityscapes"] = "path",
     thresholds_from: Path = Path(),
-    portion: float = 0.2,
+    portion: float | None = None,
     sample_every: int = 1,
     spatial_prior: Path = Path(),
     dry_run: bool = False,
@@ -62,7 +62,7 @@ def export(
         kinds: some of train_ids, label_ids, color, difference, scores, statistics, verdicts, figures (Figure 1 of each image).
         naming: path keeps the image's relative path; cityscapes writes ..._gtFine_labelTrainIds.png.
         thresholds_from: another store whose medians to use, e.g. that of the training split.
-        portion: CBST's share of each predicted class.
+        portion: CBST's share of each predicted class; 0.2 where it is not given.
         sample_every: CBST counts every n-th pixel; 1 is exact, the reference code takes 4.
         spatial_prior: CBST-SP: a file of `spatial-prior`, multiplied to P before the arg max.
         dry_run: only say what would be written.
@@ -71,24 +71,32 @@ def export(
     from esl.cli.thresholds import rule_of
     from esl.pipelines.export import export_labels
     from esl.pipelines.export_class_balanced import export_class_balanced
+    from esl.pipelines.export_kinds import KINDS
     from esl.store.predictions import PredictionStore
     from esl.store.recipes import Recipe, load_recipe
 
-    opened = PredictionStore.open(store)
     chosen_kinds = [*dict.fromkeys([*kinds, *(["color"] if color else [])])]
+    unknown = [kind for kind in chosen_kinds if kind not in (*KINDS, "figures")]
+    if unknown or not chosen_kinds:
+        raise ConfigError(f"--kinds must be some of {', '.join(KINDS)}, figures; got {', '.join(unknown) or 'none'}.")
+    opened = PredictionStore.open(store)
     if criterion == "class_balanced":
-        if recipe != Path() or thresholds_from != Path() or override or mu_override:
+        if (
+            recipe != Path() or thresholds_from != Path() or override or mu_override
+            or (mu_star, nu_star, mode) != (0.9, 0.1, "capped")
+        ):  # fmt: skip
             raise ConfigError(
-                "Class-balanced labels take portion, sample_every and spatial_prior; leave out recipe, overrides and thresholds-from."
+                "Class-balanced labels take portion, sample_every and spatial_prior; leave out recipe, mu-star, nu-star, mode, "
+                "overrides and thresholds-from."
             )
         balanced = export_class_balanced(
-            opened, out, portion=portion, sample_every=sample_every, prior_path=spatial_prior, kinds=chosen_kinds, naming=naming,
-            command=sys.argv, dry_run=dry_run, progress=ProgressLine("export"),
+            opened, out, portion=0.2 if portion is None else portion, sample_every=sample_every, prior_path=spatial_prior,
+            kinds=chosen_kinds, naming=naming, command=sys.argv, dry_run=dry_run, progress=ProgressLine("export"),
         )  # fmt: skip
         show(balanced, as_json=json)
         return 0
-    if spatial_prior != Path():
-        raise ConfigError("A spatial prior belongs to --criterion class_balanced.")
+    if portion is not None or sample_every != 1 or spatial_prior != Path():
+        raise ConfigError("--portion, --sample-every and --spatial-prior belong to --criterion class_balanced: add it.")
     medians = opened if thresholds_from == Path() else PredictionStore.open(thresholds_from)
     rule = rule_of(mu_star, nu_star, mode, override, mu_override, opened.class_set.names)
     chosen, mask = Recipe(store=medians.store_hash, criterion=criterion, rule=rule), None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from esl.cli.terminal import optional, parse, show, tell
+from esl.errors import ConfigError
 from esl.progress import ProgressLine, no_progress
 
 
@@ -50,6 +51,8 @@ def extract(
         world: how many processes share it; 0 takes this and rank from torchrun or srun, where one started them.
         json: print the result as JSON.
     """
+    if world == 0 and rank != 0:
+        raise ConfigError("--rank is a number among --world processes: add --world.")
     from esl.data.opening import open_dataset
     from esl.pipelines.extract import extract as fill_store
     from esl.pipelines.ranks import launched_share

@@ -1,5 +1,6 @@
 """`reproduce`: a table of the paper from nothing; `report`: the tables that finished rows allow."""
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,6 +59,10 @@ def reproduce(
         device: auto takes CUDA where there is one.
         dry_run: print the exact plan and run nothing.
     """
+    if not 0 <= steps_per_second < math.inf:
+        raise ConfigError(f"--steps-per-second must be a rate above 0; got {steps_per_second}.")
+    if gpu and not steps_per_second:
+        raise ConfigError("--gpu names what --steps-per-second was measured on: add it.")
     from esl.labeling.thresholds import ThresholdRule
     from esl.pipelines.reproduce import reproduce as run_study
     from esl.pipelines.study import FIGURES, method_of_labels, trials_of

@@ -89,3 +89,39 @@ def test_a_file_that_is_no_prior_is_not_to_be_deleted(refused: Refused, tmp_path
         assert f"{name} is another kind of file" in said
         assert "elete" not in said
         assert "pickle" not in said
+
+
+def test_flags_without_effect_are_refused(refused: Refused, tmp_path: Path) -> None:
+    fill_store(tmp_path / "s")
+    export = ("export", "--store", tmp_path / "s", "--out", tmp_path / "o")
+    for more in (("--portion", 0.2), ("--sample-every", 4), ("--spatial-prior", "nope.npz")):
+        assert "belong to --criterion class_balanced" in refused(*export, *more)
+    for more in (("--mu-star", 0.2), ("--nu-star", 0.2), ("--mode", "fixed"), ("--override", "sky=0.5")):
+        assert "leave out" in refused(*export, "--criterion", "class_balanced", *more)
+    for more in (("--spatial-prior", "nope.npz"), ("--sample-every", 4)):
+        assert "add --portion" in refused("audit", "--store", tmp_path / "s", *more)
+    extract = (
+        "extract",
+        "--checkpoint",
+        NETWORK,
+        "--dataset",
+        "demo",
+        "--split",
+        "target_val",
+        "--store",
+        tmp_path / "e",
+    )
+    assert "add --world" in refused(*extract, "--rank", 3)
+    assert "world must be at least 1" in refused(*extract, "--world", -1)
+    reproduce = ("reproduce", "table1", "--preset", "demo", "--dry-run")
+    for rate in (-5, "nan", "inf"):
+        assert "--steps-per-second must be" in refused(*reproduce, "--steps-per-second", rate)
+    assert "--gpu names what" in refused(*reproduce, "--gpu", "an H100")
+
+
+def test_kinds_of_an_export_are_named_in_full(refused: Refused, tmp_path: Path) -> None:
+    fill_store(tmp_path / "s")
+    export = ("export", "--store", tmp_path / "s", "--out", tmp_path / "o", "--kinds")
+    said = refused(*export, "bogus")
+    assert "verdicts, figures; got bogus" in said
+    assert "got none" in refused(*export)
