@@ -67,6 +67,11 @@ def run(arguments: Sequence[str]) -> int:
                 f"{_USAGE}\n\nPresets: a benchmark ({', '.join(TRANSLATION_PRESETS)}), or any of its training presets."
             )
             return 0 if given else 2
+        if not given[0].startswith("-"):
+            raise ConfigError(
+                f"BDL needs a benchmark with image translation ({', '.join(TRANSLATION_PRESETS)}) or one of its training "
+                f"presets; got {given[0]!r}."
+            )
         raise ConfigError(f"BDL needs a preset, first of all. {_USAGE}")
     given.remove(name)
     # The procedure's own adaptation: output space, one head (BDL's segmentation network has no other).

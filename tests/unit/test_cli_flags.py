@@ -125,3 +125,8 @@ def test_kinds_of_an_export_are_named_in_full(refused: Refused, tmp_path: Path) 
     said = refused(*export, "bogus")
     assert "verdicts, figures; got bogus" in said
     assert "got none" in refused(*export)
+
+
+def test_a_preset_that_is_none_is_named(refused: Refused, tmp_path: Path) -> None:
+    for verb in ("train", "self-train", "bdl"):
+        assert "got 'nope'" in refused(verb, "nope", "--experiment", tmp_path / "x")
