@@ -86,9 +86,9 @@ def read_published(path: Path | str) -> dict[str, Tensor]:
     """
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"Weights to import must exist: there is no file {path}.")
+        raise CheckpointError(f"Weights must exist: there is no file {path}.")
     if path.stat().st_size > MAX_BYTES:
-        raise CheckpointError(f"Weights to import must have at most {MAX_BYTES >> 30} GiB; {path} is larger.")
+        raise CheckpointError(f"Weights must have at most {MAX_BYTES >> 30} GiB; {path} is larger.")
     if path.suffix == ".safetensors":
         return read_safetensors(path)
     with tempfile.TemporaryDirectory() as folder:
@@ -100,7 +100,7 @@ def read_published(path: Path | str) -> dict[str, Tensor]:
             raise CheckpointError(f"Weights must be readable in {READ_SECONDS} s; {path} was not.") from error
         if done.returncode != 0:
             reason = (done.stderr.strip().splitlines() or [f"the reader died with code {done.returncode}"])[-1]
-            raise CheckpointError(f"Weights to import must be a PyTorch file of plain tensors; {path} is not: {reason}")
+            raise CheckpointError(f"Weights must be a PyTorch file of plain tensors; {path} is not: {reason}")
         return read_safetensors(target)
 
 
@@ -132,6 +132,16 @@ def understand(raw: Mapping[str, Tensor], where: Path | str) -> Published:
     )
 
 
+def require_family(family: str) -> None:
+    """Refuse a name that no family has.
+
+    Raises:
+        ConfigError: there is no such family.
+    """
+    if family != "auto" and family not in FAMILIES:
+        raise ConfigError(f"Family must be auto or one of {', '.join(FAMILIES)}; got {family!r}.")
+
+
 def recognise(published: Published, family: FamilyName, aspp_branches: int, where: Path | str) -> Family:
     """The family of a file: as told, or by its keys where they leave no doubt.
 
@@ -145,8 +155,7 @@ def recognise(published: Published, family: FamilyName, aspp_branches: int, wher
         ConfigError: there is no such family.
         CheckpointError: keys and family disagree, or several families fit and differ in branches.
     """
-    if family != "auto" and family not in FAMILIES:
-        raise ConfigError(f"Family must be auto or one of {', '.join(FAMILIES)}; got {family!r}.")
+    require_family(family)
     if family == "auto":
         family = _only_family(published, aspp_branches, where)
     found = FAMILIES[family]
@@ -203,7 +212,7 @@ def _resnet_of(state: Mapping[str, Tensor], where: Path | str) -> str:
         if blocks == known and is_bottleneck == (name in ("resnet50", "resnet101")):
             return name
     raise CheckpointError(
-        f"Weights to import must hold a ResNet-18, 34, 50 or 101; {where} has {blocks} blocks in layer1 to layer4."
+        f"Weights must hold a ResNet-18, 34, 50 or 101; {where} has {blocks} blocks in layer1 to layer4."
     )
 
 

@@ -8,6 +8,7 @@ This file imports nothing of the package, so that it can run isolated.
 """
 
 import os
+import pickle
 import resource
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from safetensors.torch import save_file
 
 SPARE_BYTES = 2 << 30
 CPU_SECONDS = 300
+_STARTS = (b"PK", b"\x80")
+"""First bytes of torch's files: a ZIP, or in old ones a pickle."""
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 
 
@@ -48,16 +51,24 @@ def main(source: str, target: str) -> int:
     try:
         tensors = tensors_of(torch.load(source, map_location="cpu", weights_only=True))
     except Exception as error:  # noqa: BLE001  a damaged pickle may raise anything; this process exists to contain it
-        print(
-            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}",
-            file=sys.stderr,
-        )
+        print(_reason(error, source), file=sys.stderr)
         return 1
     if not tensors:
         print("it holds no state dict of tensors", file=sys.stderr)
         return 1
     save_file(tensors, target)
     return 0
+
+
+def _reason(error: Exception, source: str) -> str:
+    """Why a file was not read, in our words: torch's own are advice to programmers, with codes for a terminal's colours."""
+    with open(source, "rb") as stream:
+        start = stream.read(4)
+    if not start.startswith(_STARTS):
+        return "it does not begin as one"
+    if isinstance(error, pickle.UnpicklingError) and "nsupported global" in str(error):
+        return "it holds objects of Python beside tensors, and code of a file is not run; save the network's state_dict() alone"
+    return f"it is damaged, or asks for more memory than its size explains ({type(error).__name__})"
 
 
 if __name__ == "__main__":

@@ -18,7 +18,16 @@ from esl.models.checkpoint_paths import DEFAULT_NAME, resolve_checkpoint
 from esl.models.deeplab_v2 import AUX_HEAD, MAIN_HEAD, DeepLabV2, NetworkSpec, build_network
 from esl.models.initialisation import InitReport, load_backbone_init
 from esl.models.network_file import NetworkInfo, load_network, load_state, read_info, save_network
-from esl.models.published import FAMILIES, Family, FamilyName, Published, read_published, recognise, understand
+from esl.models.published import (
+    FAMILIES,
+    Family,
+    FamilyName,
+    Published,
+    read_published,
+    recognise,
+    require_family,
+    understand,
+)
 
 __all__ = [
     "ImportReport",
@@ -93,6 +102,7 @@ def import_weights(
     """
     if aspp_branches not in (0, 2, 4):
         raise ConfigError(f"aspp_branches must be 2 or 4 (0: the family's); got {aspp_branches}.")
+    require_family(family)
     published = understand(read_published(source), source)
     found = recognise(published, family, aspp_branches, source)
     info = _describe(published, found, class_set_name, source)

@@ -175,6 +175,27 @@ def test_damaged_files_are_one_sentence(content: bytes, tmp_path: Path) -> None:
         import_weights(tmp_path / "a.pth", tmp_path / "out")
 
 
+def test_what_is_wrong_with_a_file_is_said_without_torchs_words(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(1000)}, tmp_path / "cut.pth")
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "cut.pth").read_bytes()[:999])
+    (tmp_path / "text.pth").write_text("hello")
+    for old in (False, True):
+        torch.save(torch.nn.Linear(2, 2), tmp_path / f"module{old}.pth", _use_new_zipfile_serialization=not old)
+    for name, reason in (
+        ("moduleFalse", r"objects of Python .* state_dict\(\) alone"),
+        ("moduleTrue", r"objects of Python .* state_dict\(\) alone"),
+        ("text", "is not: it does not begin as one"),
+        ("cut", "it is damaged"),
+    ):
+        with pytest.raises(CheckpointError, match=reason) as raised:
+            read_published(tmp_path / f"{name}.pth")
+        assert str(raised.value).isprintable(), "no code for a terminal's colours"
+    with pytest.raises(CheckpointError, match=r"^Weights must be a PyTorch file"):
+        load_backbone_init(_network(False), tmp_path / "text.pth")
+    with pytest.raises(ConfigError, match="Family must be"):
+        import_weights(tmp_path / "text.pth", tmp_path / "out", family="nope")  # type: ignore[arg-type]
+
+
 def test_missing_and_huge_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CheckpointError, match="no file"):
         import_weights(tmp_path / "gone.pth", tmp_path / "out")
