@@ -71,8 +71,10 @@ def evaluate_all(
 
     Raises:
         CheckpointError: there is none.
-        ConfigError: there are fewer than `num_last`.
+        ConfigError: there are fewer than `num_last`, or it is a single file.
     """
+    if Path(folder).is_file():
+        raise ConfigError(f"--all needs a run or a folder of checkpoints; {folder} is a single file: leave --all out.")
     found = list_checkpoints(folder)
     if not 0 <= num_last <= len(found):
         raise ConfigError(

@@ -130,3 +130,8 @@ def test_kinds_of_an_export_are_named_in_full(refused: Refused, tmp_path: Path) 
 def test_a_preset_that_is_none_is_named(refused: Refused, tmp_path: Path) -> None:
     for verb in ("train", "self-train", "bdl"):
         assert "got 'nope'" in refused(verb, "nope", "--experiment", tmp_path / "x")
+
+
+def test_all_checkpoints_are_those_of_a_folder(refused: Refused) -> None:
+    said = refused("evaluate", "--checkpoint", NETWORK, "--all", "--dataset", "demo", "--split", "target_val")
+    assert "leave --all out" in said
