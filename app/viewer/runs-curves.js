@@ -12,9 +12,9 @@ export function showNumber(value) {
 }
 
 export class LineChart {
-  /** @param format value -> text of the y axis; @param zero whether y begins at 0; @param log logarithmic y */
-  constructor(title, { format = showNumber, zero = false } = {}) {
-    Object.assign(this, { format, zero, hidden: new Set(), series: [] });
+  /** @param format value -> text of the y axis; @param zero whether y begins at 0; @param named whether a single curve has a name that the title does not say */
+  constructor(title, { format = showNumber, zero = false, named = false } = {}) {
+    Object.assign(this, { format, zero, fewest: named ? 1 : 2, hidden: new Set(), series: [] });
     this.canvas = fittedCanvas('esl-chart-canvas', title);
     this.context = this.canvas.getContext('2d');
     this.read = el('small', { class: 'esl-muted' });
@@ -35,7 +35,7 @@ export class LineChart {
   }
 
   drawLegend() {
-    this.legend.hidden = this.series.length < 2;
+    this.legend.hidden = this.series.length < this.fewest;
     this.legend.replaceChildren(...this.series.map((s) => {
       const button = el('button', {
         type: 'button', class: 'esl-legend-item', 'aria-pressed': String(!this.hidden.has(s.name)), title: 'Show or hide this curve; double click shows it alone',

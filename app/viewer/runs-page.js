@@ -28,7 +28,7 @@ export class RunPage {
       clone: button('Clone', () => this.clone()), remove: button('Delete', () => this.remove()),
     };
     this.smoothing = el('input', { type: 'range', class: 'esl-range', min: 0, max: 0.98, step: 0.02, value: 0, 'aria-label': 'Smoothing of the losses', oninput: () => this.drawCurves() });
-    this.charts = { losses: new LineChart('Losses'), miou: new LineChart('mIoU, %', { format: percent }), norms: new LineChart('Length of the gradients'), kept: new LineChart('Pixels with a pseudo-label, %', { format: percent }), lr: new LineChart('Learning rate'), iou: new LineChart('IoU by class, %', { format: percent, zero: true }) };
+    this.charts = { losses: new LineChart('Losses', { named: true }), miou: new LineChart('mIoU, %', { format: percent }), norms: new LineChart('Length of the gradients', { named: true }), kept: new LineChart('Pixels with a pseudo-label, %', { format: percent }), lr: new LineChart('Learning rate'), iou: new LineChart('IoU by class, %', { format: percent, zero: true }) };
     this.samples = new RunSamples((which) => this.runs.sampleUrl(this.name, which));
     this.rounds = new RoundStrip((run, which) => this.runs.sampleUrl(run, which));
     this.checkpoints = el('div', { class: 'esl-checkpoints' });
