@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from serving import Server, start_server
 from worlds import make_store
 
@@ -183,9 +183,9 @@ def test_notes_and_relabelled_classes_stay_with_their_arcs(
     page.reload()
     page.wait_for_function(f"{SCREEN}?.at === 2")
     page.keyboard.press("k")
-    assert classes.input_value() == str(other)
+    expect(classes).to_have_value(str(other))
     page.keyboard.press("k")
-    assert note.input_value() == "not so important"
+    expect(note).to_have_value("not so important")
 
 
 def test_what_esl_adds_has_a_rate_words_and_a_pane_of_its_own(

@@ -367,7 +367,7 @@ def test_maps_of_another_size_say_so_in_place(
     assert "too short" in page.inner_text(".esl-card:visible >> nth=0")
     monkeypatch.undo()
     page.locator(".esl-card:visible button").first.click()
-    page.wait_for_function("document.getElementById('host').__esl.session.image.maps.i === 5")
+    page.wait_for_function("document.getElementById('host').__esl.session.image?.maps.i === 5")
 
 
 def test_a_class_of_which_nothing_is_kept_says_so(page: Any, address: str, world: Any) -> None:
