@@ -59,7 +59,7 @@ def test_a_label_of_another_size_is_told_and_comes_back(world: Server, watch: Ca
     assert card(page, "photo").count() + card(page, "ssl").count() == 0, "what does not need the label goes on"
     label.write_bytes(kept)
     card(page, "gt").get_by_role("button", name="Retry").click()
-    page.wait_for_function(f"{HANDLE}.session.image.maps.truth != null")
+    page.wait_for_function(f"{HANDLE}.session.image?.maps.truth != null")
     assert page.locator("#esl-screen-inspect .esl-card:visible").count() == 0
 
 
@@ -81,7 +81,7 @@ def test_a_photo_that_is_gone_is_told_and_comes_back(world: Server, watch: Calla
     card(page, "photo").wait_for()
     photo.write_bytes(kept)
     card(page, "photo").get_by_role("button", name="Retry").click()
-    page.wait_for_function(f"{HANDLE}.session.image.maps.photo != null")
+    page.wait_for_function(f"{HANDLE}.session.image?.maps.photo != null")
     page.wait_for_function(
         "document.querySelectorAll('#esl-screen-inspect .esl-pane:not([hidden]) .esl-card:not([hidden])').length === 0"
     )

@@ -152,13 +152,13 @@ def test_a_link_brings_the_same_view_back(page: Any, address: str) -> None:
     handle(page, "esl.screen.grid.camera.zoomAt(100, 80, 6, ...esl.screen.grid.viewport)")
     handle(page, "esl.screen.grid.hooks.oncamera()")
     page.evaluate("document.getElementById('host').__esl.show(7)")
-    page.wait_for_function("document.getElementById('host').__esl.session.image.maps.i === 7")
+    page.wait_for_function("document.getElementById('host').__esl.session.image?.maps.i === 7")
     page.wait_for_function("location.hash.includes('i=7')")
     wanted = handle(page, "[esl.thresholds(), esl.screen.grid.camera.scale, esl.screen.grid.camera.cx]")
     page.reload()
     page.wait_for_function("window.mounted")
     drawn_image(page)
-    page.wait_for_function("document.getElementById('host').__esl.session.image.maps.i === 7")
+    page.wait_for_function("document.getElementById('host').__esl.session.image?.maps.i === 7")
     got = handle(page, "[esl.thresholds(), esl.screen.grid.camera.scale, esl.screen.grid.camera.cx]")
     assert got[0] == wanted[0]
     assert got[1:] == pytest.approx(wanted[1:], abs=0.01)
@@ -183,13 +183,13 @@ def test_a_failed_image_says_why_and_comes_back_on_retry(page: Any, address: str
     page.locator(".esl-card:visible").first.wait_for()
     assert "gone from the disk" in page.inner_text(".esl-card:visible >> nth=0")
     page.evaluate("document.getElementById('host').__esl.show(3)")  # other images keep working
-    page.wait_for_function("document.getElementById('host').__esl.session.image.maps.i === 3")
+    page.wait_for_function("document.getElementById('host').__esl.session.image?.maps.i === 3")
     assert page.locator(".esl-card:visible").count() == 0
     page.evaluate("document.getElementById('host').__esl.show(2)")
     page.locator(".esl-card:visible").first.wait_for()
     state.fail = set()
     page.locator(".esl-card:visible button").first.click()
-    page.wait_for_function("document.getElementById('host').__esl.session.image.maps.i === 2")
+    page.wait_for_function("document.getElementById('host').__esl.session.image?.maps.i === 2")
 
 
 def test_an_empty_difference_and_a_missing_photo_are_told_in_their_panes(page: Any, address: str, state: Any) -> None:
