@@ -8,6 +8,7 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class SetNumbers:
     @property
     def damage(self) -> str:
         """Why the first of them cannot be read, and what to do; empty where none is damaged."""
-        return next((self.faults.get(i, "") for i in sorted(self._damaged)), "")
+        return self._first_fault(self._damaged)
 
     @property
     def num_unread(self) -> int:
@@ -89,7 +90,10 @@ class SetNumbers:
     @property
     def unread(self) -> str:
         """Why the first of those label files cannot be read; empty where all can."""
-        return next((self.faults.get(i, "") for i in sorted(self._unread)), "")
+        return self._first_fault(self._unread)
+
+    def _first_fault(self, images: Collection[int]) -> str:
+        return next((self.faults.get(i, "") for i in sorted(images)), "")
 
     def start(self) -> None:
         """Count in the background what is not counted yet, and all anew where a label can be read by now; cheap to call again."""

@@ -61,7 +61,7 @@ def put(request: Request, body: RecipeBody, library: LibraryDep) -> dict[str, An
     if not body.name:
         recipe = replace(recipe, name=_kept_name(library, recipe.id) or body.default_name)
     save_recipe(library.recipes_dir, recipe, mask)
-    return _to_json(recipe, library)
+    return _to_json(recipe, library, mask)
 
 
 @router.put("/recipes/{recipe_id}")
@@ -78,14 +78,14 @@ def all_recipes(request: Request, library: LibraryDep, sid: str = "") -> dict[st
     """Saved recipes, newest first; those of one store, if named."""
     store_hash = store_of(request, sid).store.store_hash if sid else ""
     found = [r for r in list_recipes(library.recipes_dir) if not sid or r.store == store_hash]
-    return {"recipes": [_to_json(recipe, library) for recipe in found]}
+    return {"recipes": [_listed(recipe, library) for recipe in found]}
 
 
 @router.get("/recipes/{recipe_id}")
 def one_recipe(recipe_id: str, library: LibraryDep) -> dict[str, Any]:
     """One recipe."""
-    recipe, _ = read_recipe(library, recipe_id)
-    return _to_json(recipe, library)
+    recipe, mask = read_recipe(library, recipe_id)
+    return _to_json(recipe, library, mask)
 
 
 def _kept_name(library: Library, recipe_id: str) -> str:
@@ -128,9 +128,20 @@ def _make(request: Request, body: RecipeBody, library: Library) -> tuple[Recipe,
     return recipe, mask
 
 
-def _to_json(recipe: Recipe, library: Library) -> dict[str, Any]:
+def _listed(recipe: Recipe, library: Library) -> dict[str, Any]:
+    try:
+        _, mask = load_recipe(library.recipes_dir / f"{recipe.id}.json")
+    except DataError:  # the list stays readable; an export or a training says what is wrong
+        return _to_json(recipe, library, None) | {"num_verdicts": None}
+    return _to_json(recipe, library, mask)
+
+
+def _to_json(recipe: Recipe, library: Library, mask: VerdictMask | None) -> dict[str, Any]:
+    """A recipe, and whose verdicts its mask holds, how many, on which store: what tells two of the same thresholds apart."""
     sid = next((s.sid for s in library.stores() if s.store.store_hash == recipe.store), "")
     rule = recipe.rule.to_json()
+    verdicts = () if mask is None else mask.verdicts
+    judged = {verdict.store for verdict in verdicts}
     return {
         "id": recipe.id,
         "name": recipe.name,
@@ -138,19 +149,6 @@ def _to_json(recipe: Recipe, library: Library) -> dict[str, Any]:
         "criterion": recipe.criterion,
         **rule,
         "mask": recipe.mask,
-        **_mask_to_json(recipe, library),
-    }
-
-
-def _mask_to_json(recipe: Recipe, library: Library) -> dict[str, Any]:
-    """Whose verdicts, how many, and on which store: what tells two recipes of the same thresholds apart."""
-    try:
-        _, mask = load_recipe(library.recipes_dir / f"{recipe.id}.json")
-    except DataError:  # the list stays readable; an export or a training says what is wrong
-        return {"num_verdicts": None, "mask_users": [], "mask_sid": ""}
-    verdicts = () if mask is None else mask.verdicts
-    judged = {verdict.store for verdict in verdicts}
-    return {
         "num_verdicts": len(verdicts),
         "mask_users": sorted({verdict.user for verdict in verdicts}),
         "mask_sid": next((s.sid for s in library.stores() if s.verdict_key in judged), ""),

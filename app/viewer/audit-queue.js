@@ -1,7 +1,7 @@
 // The left side of the Audit screen: what is drawn, and the arcs that were.
 import { DIRECTIONS, whyNone } from './audit-model.js';
+import { swatchOf } from './audit-side.js';
 import { el, setFlag, setText } from './dom.js';
-import { cssColor } from './heat.js';
 
 const SAMPLINGS = [['stratified', 'stratified by class pair'], ['uniform', 'uniform, with a seed'], ['top', 'most contested first']];
 const MOST_ARCS = 2000; // both are the server's limits
@@ -49,9 +49,8 @@ export class AuditQueue {
   fill(answer, direction) {
     const { items } = answer;
     const { info, rule } = this.screen.session;
-    const swatch = (c) => el('i', { class: 'esl-swatch', style: { background: cssColor(info.class_colors[c] ?? [128, 128, 128]) } });
     this.rows = items.map((item, n) => el('div', { class: 'esl-arc', role: 'option', onclick: () => this.screen.go(n) },
-      swatch(item.pred), swatch(item.second), el('span', {}, `${info.class_names[item.pred] ?? '?'} · ${info.class_names[item.second] ?? '?'}`), el('small', {}, `${item.pixels}`), el('em')));
+      swatchOf(info, item.pred), swatchOf(info, item.second), el('span', {}, `${info.class_names[item.pred] ?? '?'} · ${info.class_names[item.second] ?? '?'}`), el('small', {}, `${item.pixels}`), el('em')));
     this.list.replaceChildren(...this.rows);
     const of = answer.num_candidates > 0 ? ` of ${answer.num_candidates}` : '';
     this.say(items.length ? `${items.length}${of} arcs` : whyNone(answer, DIRECTIONS[direction].name, rule.nuStar));

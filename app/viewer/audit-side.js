@@ -6,6 +6,11 @@ import { people } from './verdict-mask.js';
 
 const ZOOM = 6;
 
+/** A class's colour; grey where the store has no such class. */
+export function swatchOf({ class_colors: colors }, c) {
+  return el('i', { class: 'esl-swatch', style: { background: cssColor(colors[c] ?? [128, 128, 128]) } });
+}
+
 export class AuditSide {
   constructor(screen) {
     this.screen = screen;
@@ -75,8 +80,7 @@ export class AuditSide {
       this.pair.replaceChildren();
       return;
     }
-    const swatch = (c) => el('i', { class: 'esl-swatch', style: { background: cssColor(info.class_colors[c] ?? [128, 128, 128]) } });
-    this.pair.replaceChildren(swatch(item.pred), el('b', {}, info.class_names[item.pred] ?? '?'), el('span', { class: 'esl-muted' }, 'or'), swatch(item.second), el('b', {}, info.class_names[item.second] ?? '?'), el('span', { class: 'esl-muted' }, `${item.pixels} px`));
+    this.pair.replaceChildren(swatchOf(info, item.pred), el('b', {}, info.class_names[item.pred] ?? '?'), el('span', { class: 'esl-muted' }, 'or'), swatchOf(info, item.second), el('b', {}, info.class_names[item.second] ?? '?'), el('span', { class: 'esl-muted' }, `${item.pixels} px`));
     for (const option of this.relabel.options) option.disabled = Number(option.value) === item.pred; // that would be S
     this.relabel.value = String(relabelTarget(item, verdict));
   }

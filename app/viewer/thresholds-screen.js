@@ -111,13 +111,16 @@ export class ThresholdsScreen {
     this.context.say(said);
   }
 
+  /** Whether the set's counts are there to search on; else that is said. */
+  hasCounts() {
+    if (!this.session.histogram) this.context.say('The set’s counts are not there yet.');
+    return Boolean(this.session.histogram);
+  }
+
   /** Bring ESL to SSL, or say how near it comes and what holds it. */
   match(find, name) {
     const { session } = this;
-    if (!session.histogram) {
-      this.context.say('The set’s counts are not there yet.');
-      return;
-    }
+    if (!this.hasCounts()) return;
     const found = find(session);
     if (Number.isFinite(found.goal)) session.setRule({ nuStar: found.star });
     this.context.say(saidOfMatch(found, name, session));
@@ -125,10 +128,7 @@ export class ThresholdsScreen {
 
   applyPareto() {
     const { session } = this;
-    if (!session.histogram) {
-      this.context.say('The set’s counts are not there yet.');
-      return;
-    }
+    if (!this.hasCounts()) return;
     const { all } = summarise(session.histogram.at(session.thresholds), session.numClasses);
     this.set({ nuOverrides: pareto(session.histogram, all.esl.kept / all.pixels) }, 'ν(c) of every class set with the help of ground truth.');
   }

@@ -38,15 +38,21 @@ export class TrainScreen {
   }
 
   async start() {
-    this.wanted = new URLSearchParams(location.hash.slice(1)).get('run');
+    this.takeLink(new URLSearchParams(location.hash.slice(1)));
     await this.poll();
     this.readTrash();
     this.again();
   }
 
-  /** The run that a link names, where there is one of that name. */
+  /** The run that a link names, where there is one of that name; before the first answer it is shown with that. */
   takeLink(link) {
-    const wanted = link.get('run');
+    this.wanted = link.get('run');
+    if (this.rows) this.showWanted();
+  }
+
+  showWanted() {
+    const { wanted } = this;
+    this.wanted = null;
     if (wanted && this.rowOf(wanted)) this.show(wanted);
   }
 
@@ -92,9 +98,7 @@ export class TrainScreen {
     if (row && row.name !== this.page.name) this.show(row.name);
     else if (row) this.page.update(row);
     this.notice(answer.queue);
-    const { wanted } = this; // the run of a link, with the first answer
-    this.wanted = null;
-    if (wanted && this.rowOf(wanted)) this.show(wanted);
+    this.showWanted();
     this.context.onrows?.(answer.runs);
   }
 

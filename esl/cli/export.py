@@ -69,6 +69,7 @@ def export(
         json: print the result as JSON.
     """
     from esl.cli.thresholds import rule_of
+    from esl.labeling.thresholds import ThresholdRule
     from esl.pipelines.export import export_labels
     from esl.pipelines.export_class_balanced import export_class_balanced
     from esl.pipelines.export_kinds import KINDS
@@ -80,11 +81,9 @@ def export(
     if unknown or not chosen_kinds:
         raise ConfigError(f"--kinds must be some of {', '.join(KINDS)}, figures; got {', '.join(unknown) or 'none'}.")
     opened = PredictionStore.open(store)
+    rule = rule_of(mu_star, nu_star, mode, override, mu_override, opened.class_set.names)
     if criterion == "class_balanced":
-        if (
-            recipe != Path() or thresholds_from != Path() or override or mu_override
-            or (mu_star, nu_star, mode) != (0.9, 0.1, "capped")
-        ):  # fmt: skip
+        if recipe != Path() or thresholds_from != Path() or rule != ThresholdRule():
             raise ConfigError(
                 "Class-balanced labels take portion, sample_every and spatial_prior; leave out recipe, mu-star, nu-star, mode, "
                 "overrides and thresholds-from."
@@ -98,7 +97,6 @@ def export(
     if portion is not None or sample_every != 1 or spatial_prior != Path():
         raise ConfigError("--portion, --sample-every and --spatial-prior belong to --criterion class_balanced: add it.")
     medians = opened if thresholds_from == Path() else PredictionStore.open(thresholds_from)
-    rule = rule_of(mu_star, nu_star, mode, override, mu_override, opened.class_set.names)
     chosen, mask = Recipe(store=medians.store_hash, criterion=criterion, rule=rule), None
     if recipe != Path():
         if chosen != Recipe(store=medians.store_hash):

@@ -120,7 +120,7 @@ class RunDirectory:
         """Whether there is only what a start leaves before its run begins, or an experiment without a stage."""
         if self.exists or not self.path.is_dir():
             return False
-        others = [p.name for p in self.path.iterdir() if p.name not in _BEFORE_ITS_CONFIG and not is_partial(p)]
+        others = _others(self.path)
         return not others or (EXPERIMENT_FILE in others and not _stages(self.path))
 
     def create(self) -> "RunDirectory":

@@ -47,6 +47,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """A server of one's own, which a test may kill, over a complete store of the images that the test's file NAMES."""
+    make_store(tmp_path, names=request.module.NAMES, done=len(request.module.NAMES))
+    server = start_server(tmp_path, "--store", "store")
+    yield server
+    if server.process.poll() is None:
+        server.stop()
+
+
+@pytest.fixture
 def watch(browser: Browser) -> Iterator[Callable[..., Watched]]:
     """Open pages whose errors, dialogs and requests to other hosts are noted; the test fails on any."""
     opened: list[Watched] = []

@@ -3,26 +3,15 @@
 import json
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from serving import Server, start_server
-from worlds import make_store
 
 KEYS = "asdux"
 NAMES = tuple(f"street/{k:02d}.png" for k in range(12))
 SCREEN = "document.querySelector('#esl-screen-audit .esl-shell')?.__esl?.screen"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[Server]:
-    make_store(tmp_path, names=NAMES, done=len(NAMES))
-    server = start_server(tmp_path, "--store", "store")
-    yield server
-    if server.process.poll() is None:
-        server.stop()
 
 
 @pytest.fixture

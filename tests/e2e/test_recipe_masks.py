@@ -3,26 +3,14 @@
 import json
 import re
 import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
-from serving import Server, Watched, start_server
-from worlds import make_store
+from serving import Server, Watched
 
 WAIT = 60_000
 NAMES = tuple(f"street/{k:02d}.png" for k in range(6))
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[Server]:
-    make_store(tmp_path, names=NAMES, done=len(NAMES))
-    server = start_server(tmp_path, "--store", "store")
-    yield server
-    if server.process.poll() is None:
-        server.stop()
 
 
 def recipes(server: Server) -> list[dict[str, Any]]:
